@@ -1,0 +1,107 @@
+"""Reading of environment variables that complains by name."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TypeVar
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+import environ
+from cryptography.fernet import Fernet
+from django.core.exceptions import ImproperlyConfigured
+
+T = TypeVar("T")
+
+
+class Environment:
+    """Typed reads from a mapping of environment variables.
+
+    Each read names its variable and its default. A value that is not of the type, or is out of bounds, raises
+    `ImproperlyConfigured` with the variable's name, what was expected, and never the value itself: it may be a secret.
+    """
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._variables = variables
+        self.known: set[str] = set()
+
+    def _read(self, name: str, reader: Callable[[], T], expected: str) -> T:
+        self.known.add(name)
+        try:
+            return reader()
+        except Exception as error:
+            raise ImproperlyConfigured(f"{name}: expected {expected}.") from error
+
+    def has(self, name: str) -> bool:
+        """Whether the variable is set to something."""
+        self.known.add(name)
+        return bool(self._variables.get(name, "").strip())
+
+    def text(self, name: str, *, default: str) -> str:
+        """The variable as text; empty counts as not set."""
+        self.known.add(name)
+        return self._variables.get(name, "").strip() or default
+
+    def choice(self, name: str, *, default: str, options: Sequence[str]) -> str:
+        """One of `options`, case ignored."""
+        value = self.text(name, default=default).lower()
+        if value not in options:
+            raise ImproperlyConfigured(f"{name}: expected one of {', '.join(options)}.")
+        return value
+
+    def flag(self, name: str, *, default: bool) -> bool:
+        """True for 1, true, yes, on; False for 0, false, no, off."""
+        value = self.text(name, default="on" if default else "off").lower()
+        if value in {"1", "true", "yes", "on"}:
+            return True
+        if value in {"0", "false", "no", "off"}:
+            return False
+        raise ImproperlyConfigured(f"{name}: expected 1 or 0.")
+
+    def integer(self, name: str, *, default: int, low: int, high: int) -> int:
+        """A whole number from `low` to `high`."""
+        expected = f"a whole number from {low} to {high}"
+        value = self._read(name, lambda: int(self.text(name, default=str(default))), expected)
+        if not low <= value <= high:
+            raise ImproperlyConfigured(f"{name}: expected {expected}.")
+        return value
+
+    def optional_integer(self, name: str, *, low: int, high: int) -> int | None:
+        """A whole number from `low` to `high`, or None where the variable is not set."""
+        return self.integer(name, default=low, low=low, high=high) if self.has(name) else None
+
+    def words(self, name: str, *, default: Sequence[str]) -> list[str]:
+        """A list of words separated by commas."""
+        raw = self.text(name, default=",".join(default))
+        return [word.strip() for word in raw.split(",") if word.strip()]
+
+    def zone(self, name: str, *, default: str) -> str:
+        """An IANA time zone's name that exists."""
+        value = self.text(name, default=default)
+        self._read(name, lambda: ZoneInfo(value), "an IANA time zone such as Europe/Berlin")
+        return value
+
+    def url(self, name: str, *, default: str, schemes: Sequence[str]) -> str:
+        """A URL with one of `schemes` and, unless it names a socket, a host."""
+        value = self.text(name, default=default)
+        expected = f"a URL that starts with {' or '.join(f'{scheme}://' for scheme in schemes)}"
+        parts = self._read(name, lambda: urlsplit(value), expected)
+        usable = self._read(name, lambda: parts.port is None or parts.port > 0, expected)
+        if parts.scheme not in schemes or not usable or not (parts.hostname or parts.path.strip("/")):
+            raise ImproperlyConfigured(f"{name}: expected {expected}.")
+        return value
+
+    def fernet_keys(self, name: str, *, default: Sequence[str]) -> list[str]:
+        """A list of Fernet keys: 32 bytes each, in URL-safe base64."""
+        keys = self.words(name, default=default)
+        for key in keys:
+            self._read(name, partial(Fernet, key), "Fernet keys (32 bytes in URL-safe base64) separated by commas")
+        return keys
+
+    def database(self, name: str, *, default: str) -> dict[str, object]:
+        """A PostgreSQL database as one entry of Django's DATABASES."""
+        value = self.url(name, default=default, schemes=("postgresql", "postgres"))
+        expected = "postgresql://user:password@host:port/name"
+        config: dict[str, object] = self._read(name, lambda: dict(environ.Env.db_url_config(value)), expected)
+        if not config.get("NAME"):
+            raise ImproperlyConfigured(f"{name}: expected {expected}.")
+        return config

@@ -1,0 +1,241 @@
+"""Every setting, read from the environment and nowhere else, each default visible.
+
+`JOBSITE_ENV=production` takes no development default: it refuses to start without a secret, a database, a broker,
+encryption keys and host names of its own. In development the embedded stack leaves the addresses and secrets of its
+services in `DATA_DIR/stack.env`, so that `manage.py shell` beside a running stack finds them; the environment wins.
+"""
+
+import base64
+import hashlib
+import os
+from pathlib import Path
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+from jobsite.environment import Environment
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = Environment(os.environ)
+
+# -- Where it runs ---------------------------------------------------------------------------------------------------
+
+JOBSITE_ENV = env.choice("JOBSITE_ENV", default="development", options=("development", "production"))
+PRODUCTION = JOBSITE_ENV == "production"
+DATA_DIR = Path(env.text("DATA_DIR", default=str(BASE_DIR / ".data"))).expanduser().absolute()
+if not PRODUCTION:
+    environ.Env.read_env(DATA_DIR / "stack.env")
+
+DEBUG = env.flag("DEBUG", default=False)
+HOST = env.text("HOST", default="127.0.0.1")
+PORT = env.integer("PORT", default=8000, low=1, high=65535)
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", default=() if PRODUCTION else ("localhost", "127.0.0.1", "[::1]"))
+if not PRODUCTION and HOST not in {"0.0.0.0", "::", *ALLOWED_HOSTS}:  # noqa: S104 - compared with, not bound to
+    ALLOWED_HOSTS.append(HOST)
+CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS", default=())
+
+DEVELOPMENT_SECRET = "development-only-secret-of-jobsite-never-to-be-used-where-others-can-reach-it"  # noqa: S105
+SECRET_KEY = env.text("SECRET_KEY", default=DEVELOPMENT_SECRET)
+SECRET_KEY_FALLBACKS = env.words("SECRET_KEY_FALLBACKS", default=())
+
+# Fernet keys for secrets kept in rows. The first encrypts, all decrypt: put a new one in front to rotate.
+_derived_key = base64.urlsafe_b64encode(hashlib.sha256(f"jobsite.encryption:{SECRET_KEY}".encode()).digest()).decode()
+ENCRYPTION_KEYS = env.fernet_keys("ENCRYPTION_KEYS", default=() if PRODUCTION else (_derived_key,))
+
+if PRODUCTION:
+    if DEBUG:
+        raise ImproperlyConfigured("DEBUG: must be off in production.")
+    if SECRET_KEY == DEVELOPMENT_SECRET or len(SECRET_KEY) < 50 or len(set(SECRET_KEY)) < 5:
+        raise ImproperlyConfigured("SECRET_KEY: production needs a secret of its own, 50 random characters or more.")
+    if not ALLOWED_HOSTS or any("*" in host for host in ALLOWED_HOSTS):
+        raise ImproperlyConfigured("ALLOWED_HOSTS: production needs the host names it answers to, without wildcards.")
+    for _name in ("DATABASE_URL", "CELERY_BROKER_URL", "ENCRYPTION_KEYS"):
+        if not env.has(_name):
+            raise ImproperlyConfigured(f"{_name}: production has no default for it.")
+
+# -- Applications ----------------------------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_spectacular",
+    "django_celery_beat",
+    "jobsite",
+    "scheduler",
+    "voltmx",
+    "zementis",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "jobsite.urls"
+WSGI_APPLICATION = "jobsite.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+# The vendors' paths are exact: a redirect to a path with a slash would turn their POST into a GET.
+APPEND_SLASH = False
+STATIC_URL = "static/"
+STATIC_ROOT = Path(env.text("STATIC_ROOT", default=str(BASE_DIR / "staticfiles")))
+# In development whitenoise serves straight from the applications, which spares every start a collectstatic.
+WHITENOISE_USE_FINDERS = not PRODUCTION
+WHITENOISE_AUTOREFRESH = DEBUG
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if PRODUCTION
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+USE_TZ = True
+TIME_ZONE = "UTC"
+USE_I18N = True
+LANGUAGE_CODE = "en"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+REST_FRAMEWORK = {
+    # Each surface names its own vendor's scheme on its views; a view that forgets gets nobody in.
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+}
+SPECTACULAR_SETTINGS = {"TITLE": "Jobsite", "VERSION": "0.1.0", "SERVE_INCLUDE_SCHEMA": False}
+UNFOLD = {"SITE_TITLE": "Jobsite", "SITE_HEADER": "Jobsite"}
+
+# -- PostgreSQL ------------------------------------------------------------------------------------------------------
+
+DATABASES = {
+    "default": {
+        **env.database("DATABASE_URL", default="postgresql://postgres@127.0.0.1:5432/jobsite"),
+        "CONN_MAX_AGE": 60,
+        "CONN_HEALTH_CHECKS": True,
+    }
+}
+
+# -- Celery ----------------------------------------------------------------------------------------------------------
+
+CELERY_BROKER_URL = env.url(
+    "CELERY_BROKER_URL", default="redis://127.0.0.1:6379/0", schemes=("redis", "rediss", "redis+socket")
+)
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+# The rows are the record of every run; a result backend would be a second one.
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_RESULT_BACKEND = None
+CELERY_TASK_ACKS_LATE = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TASK_DEFAULT_QUEUE = "services"
+CELERY_TASK_CREATE_MISSING_QUEUES = True
+CELERY_BEAT_SCHEDULER = "scheduler.beat:JobScheduler"
+CELERY_TIMEZONE = "UTC"
+CELERY_ENABLE_UTC = True
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
+# Redis hands a message out again when nobody acknowledged it for this long. The row decides who runs it, so a second
+# delivery is only a wasted look; short means that a message of a killed worker is found again soon.
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": env.integer("CELERY_VISIBILITY_TIMEOUT_SECONDS", default=3600, low=60, high=86400),
+    "socket_keepalive": True,
+    "health_check_interval": 25,
+    "retry_on_timeout": True,
+}
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_SEND_TASK_EVENTS = False
+# Celery closes the database connection after each task unless this is set; one connection per thread is cheaper.
+CELERY_DB_REUSE_MAX = 1000
+
+# -- The scheduler ---------------------------------------------------------------------------------------------------
+
+# A fire later than this is a misfire, and the job's misfire policy decides.
+SCHEDULER_MISFIRE_GRACE_SECONDS = env.integer("SCHEDULER_MISFIRE_GRACE_SECONDS", default=60, low=1, high=86400)
+# A worker renews its lease on a run every third of this; a run whose lease ran out is rescued.
+SCHEDULER_LEASE_SECONDS = env.integer("SCHEDULER_LEASE_SECONDS", default=12, low=3, high=3600)
+SCHEDULER_MAX_RESCUES = env.integer("SCHEDULER_MAX_RESCUES", default=3, low=0, high=100)
+SCHEDULER_DEFAULT_TIMEOUT_SECONDS = env.integer("SCHEDULER_DEFAULT_TIMEOUT_SECONDS", default=3600, low=1, high=604800)
+SCHEDULER_PAYLOAD_LIMIT_BYTES = env.integer("SCHEDULER_PAYLOAD_LIMIT_BYTES", default=65536, low=1024, high=16777216)
+
+# -- Volt MX Foundry -------------------------------------------------------------------------------------------------
+
+# The Foundry server for services that the registry does not name: the stack itself unless told otherwise.
+VOLTMX_SERVER_URL = env.url("VOLTMX_SERVER_URL", default=f"http://127.0.0.1:{PORT}", schemes=("http", "https"))
+VOLTMX_TIME_ZONE = env.zone("VOLTMX_TIME_ZONE", default="UTC")
+VOLTMX_MIN_INTERVAL_MINUTES = env.integer("VOLTMX_MIN_INTERVAL_MINUTES", default=5, low=0, high=1440)
+VOLTMX_TOKEN_SECONDS = env.integer("VOLTMX_TOKEN_SECONDS", default=3600, low=60, high=86400)
+
+# -- Cumulocity Zementis ---------------------------------------------------------------------------------------------
+
+ZEMENTIS_DATA_SOURCE = env.text("ZEMENTIS_DATA_SOURCE", default="local")
+# How long a range of measurements one job may ask for; None: any.
+ZEMENTIS_MAX_DATA_RANGE_SECONDS = env.optional_integer("ZEMENTIS_MAX_DATA_RANGE_SECONDS", low=1, high=10**9)
+
+# -- Web security ----------------------------------------------------------------------------------------------------
+
+# Whether TLS ends in front of us, at a proxy that sets X-Forwarded-Proto. Off for the stack on one machine.
+HTTPS = env.flag("HTTPS", default=PRODUCTION)
+SESSION_COOKIE_SECURE = HTTPS
+CSRF_COOKIE_SECURE = HTTPS
+SECURE_SSL_REDIRECT = HTTPS
+# The health checks of a container ask over plain HTTP from inside.
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_HSTS_SECONDS = 31536000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
+SECURE_HSTS_PRELOAD = HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+X_FRAME_OPTIONS = "DENY"
+# Uploaded models are checked against their own limit; anything else larger than this is refused unread.
+DATA_UPLOAD_MAX_MEMORY_SIZE = env.integer("UPLOAD_LIMIT_BYTES", default=64 * 1024 * 1024, low=1024, high=1 << 31)
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
+
+# -- Logging ---------------------------------------------------------------------------------------------------------
+
+LOG_LEVEL = env.choice("LOG_LEVEL", default="info", options=("debug", "info", "warning", "error")).upper()
+LOG_FORMAT = env.choice("LOG_FORMAT", default="json" if PRODUCTION else "text", options=("json", "text"))
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"json": {"()": "jobsite.logs.JsonFormatter"}, "text": {"()": "jobsite.logs.TextFormatter"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    "loggers": {
+        # Celery's line per task and Django's per request repeat what our own lines say.
+        "celery.worker.strategy": {"level": "WARNING"},
+        "celery.app.trace": {"level": "WARNING"},
+        "django.request": {"level": "ERROR"},
+        "django.server": {"level": "WARNING"},
+        # py4j logs whole payloads at its lower levels.
+        "py4j": {"level": "WARNING"},
+    },
+}
