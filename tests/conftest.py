@@ -1,0 +1,26 @@
+"""Fixtures for all rooms."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.conf import settings
+from redis import Redis
+
+from tests.processes import Processes
+
+
+@pytest.fixture
+def broker() -> Iterator[Redis]:
+    """A client of the tests' Redis, emptied before and after."""
+    with Redis.from_url(settings.CELERY_BROKER_URL) as client:
+        client.flushdb()
+        yield client
+        client.flushdb()
+
+
+@pytest.fixture
+def processes(transactional_db: None, broker: Redis) -> Iterator[Processes]:
+    """Real workers, beats and web servers on the test's database and an empty Redis, all ended after the test."""
+    started = Processes()
+    yield started
+    started.close()

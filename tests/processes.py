@@ -1,0 +1,163 @@
+"""Real processes for tests: workers, beats, web servers, on the test database and the tests' Redis."""
+
+import os
+import re
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import closing, suppress
+from pathlib import Path
+from urllib.parse import quote
+
+from django.db import connection
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class LiveProcess:
+    """A started process in a group of its own, whose output is read as it comes."""
+
+    def __init__(self, *command: str, environment: Mapping[str, str]) -> None:
+        self._popen = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env={**os.environ, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        assert self._popen.stdout is not None
+        self._pipe = self._popen.stdout
+        os.set_blocking(self._pipe.fileno(), False)
+        self._read = b""
+
+    @property
+    def pid(self) -> int:
+        """Its process id, which is its group's too."""
+        return self._popen.pid
+
+    @property
+    def returncode(self) -> int | None:
+        """How it ended; None while it runs."""
+        return self._popen.poll()
+
+    @property
+    def output(self) -> str:
+        """All it has printed so far."""
+        while chunk := self._pipe.read():
+            self._read += chunk
+        return self._read.decode(errors="replace")
+
+    def wait_for_line(self, pattern: str, *, deadline: float = 30) -> re.Match[str]:
+        """The first match of `pattern` in its output, waited for on the pipe; else AssertionError."""
+        end = time.monotonic() + deadline
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._pipe, selectors.EVENT_READ)
+            while True:
+                ended = self.returncode is not None
+                found = re.search(pattern, self.output, re.MULTILINE)
+                if found:
+                    return found
+                left = end - time.monotonic()
+                if ended or left <= 0:
+                    why = f"it ended with {self.returncode}" if ended else f"not within {deadline} s"
+                    raise AssertionError(f"no line like {pattern!r}: {why}. It said:\n{self.output}")
+                # An ended process' pipe reads as ready; a child that holds it open must not be waited on for ever.
+                selector.select(min(left, 0.5))
+
+    def send(self, signum: signal.Signals) -> None:
+        """Send a signal to the process itself."""
+        self._popen.send_signal(signum)
+
+    def wait(self, *, deadline: float = 20) -> int:
+        """Its exit code; AssertionError if it does not end in time."""
+        try:
+            return self._popen.wait(timeout=deadline)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"still running after {deadline} s. It said:\n{self.output}") from None
+
+    def stop(self, *, deadline: float = 20) -> int:
+        """Ask it to end in order (SIGTERM) and give its exit code."""
+        if self.returncode is None:
+            self.send(signal.SIGTERM)
+        return self.wait(deadline=deadline)
+
+    def kill(self) -> None:
+        """End it and its whole group with SIGKILL, as a crash would."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self._popen.wait()
+
+    def close(self) -> None:
+        """Kill what still runs and let go of its pipe."""
+        self.kill()
+        self._pipe.close()
+
+
+def database_url() -> str:
+    """The database that the running test uses, as other processes must be told of it."""
+    settings = connection.settings_dict
+    host = settings["HOST"] or settings.get("OPTIONS", {}).get("host", "")
+    login = quote(settings["USER"], safe="")
+    if settings["PASSWORD"]:
+        login += f":{quote(settings['PASSWORD'], safe='')}"
+    name = quote(settings["NAME"], safe="")
+    if host.startswith("/"):
+        return f"postgresql://{login}@/{name}?host={quote(host, safe='')}"
+    return f"postgresql://{login}@{host}:{settings['PORT'] or 5432}/{name}"
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on."""
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Processes:
+    """Starts processes for one test and ends them all after it."""
+
+    def __init__(self) -> None:
+        self._started: list[LiveProcess] = []
+
+    def start(self, *command: str, **environment: str) -> LiveProcess:
+        """Start `python <command>` on the test's database and broker; `environment` adds variables."""
+        process = LiveProcess(sys.executable, *command, environment={"DATABASE_URL": database_url(), **environment})
+        self._started.append(process)
+        return process
+
+    def worker(
+        self, *, queues: str = "services", pool: str = "threads", concurrency: int = 4, **environment: str
+    ) -> LiveProcess:
+        """A Celery worker that is ready to take messages."""
+        options = ["-Q", queues, "-P", pool, "-c", str(concurrency), "-n", f"{queues}-{len(self._started)}@%h"]
+        process = self.start(
+            *("-m", "celery", "-A", "jobsite", "worker", "--without-gossip", "--without-mingle", *options),
+            **environment,
+        )
+        process.wait_for_line(r"\bready\.")
+        return process
+
+    def beat(self, **environment: str) -> LiveProcess:
+        """A beat that has begun to tick."""
+        process = self.start("-m", "celery", "-A", "jobsite", "beat", "--pidfile", "", **environment)
+        process.wait_for_line(r"beat: Starting")
+        return process
+
+    def web(self, **environment: str) -> tuple[LiveProcess, str]:
+        """A web server that answers, and its address."""
+        port = free_port()
+        options = ["--bind", f"127.0.0.1:{port}", "--worker-class", "gthread", "--threads", "4"]
+        process = self.start("-m", "gunicorn", "jobsite.wsgi", *options, **environment)
+        process.wait_for_line(r"Booting worker")
+        return process, f"http://127.0.0.1:{port}"
+
+    def close(self) -> None:
+        """End all of them, the newest first."""
+        while self._started:
+            self._started.pop().close()

@@ -1,0 +1,63 @@
+"""Gives the tests their PostgreSQL and Redis before Django reads its settings.
+
+Loaded with `-p tests.services` (see pyproject.toml). Servers named by DATABASE_URL and CELERY_BROKER_URL are used as
+they are; for whichever is not named an embedded one is started on files of its own and is gone with them at the end.
+The environment is told where they are, so that processes started by tests find them too.
+"""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from jobsite.embedded.postgres import Postgres
+from jobsite.embedded.redis import Redis
+from jobsite.embedded.service import Service
+
+_running: list[tuple[Service, "subprocess.Popen[bytes]"]] = []
+_root: list[Path] = []
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests() -> Generator[None, None, None]:
+    """A wrapper, hence before pytest-django, which reads the settings in the same hook."""
+    _start()
+    yield
+
+
+def pytest_unconfigure() -> None:
+    """Stop what was started and leave no file of it."""
+    while _running:
+        service, process = _running.pop()
+        service.stop(process)
+    while _root:
+        shutil.rmtree(_root.pop(), ignore_errors=True)
+
+
+def _start() -> None:
+    root = Path(tempfile.mkdtemp(prefix="jobsite-tests-"))
+    _root.append(root)
+    # No secret or address of a stack that runs in this checkout may leak into the tests.
+    os.environ["DATA_DIR"] = str(root / "data")
+    servers = root / "servers"
+    servers.mkdir()
+    # Embedded PostgreSQL may run as another user; its own directories stay closed.
+    root.chmod(0o711)
+    servers.chmod(0o711)
+    if not os.environ.get("DATABASE_URL"):
+        postgres = Postgres(servers, durable=False)
+        _keep(postgres.service(), root)
+        postgres.ensure_database()
+        os.environ["DATABASE_URL"] = postgres.url()
+    if not os.environ.get("CELERY_BROKER_URL"):
+        redis = Redis(servers, durable=False)
+        _keep(redis.service(), root)
+        os.environ["CELERY_BROKER_URL"] = redis.url()
+
+
+def _keep(service: Service, root: Path) -> None:
+    _running.append((service, service.start(root / f"{service.name}.log")))
