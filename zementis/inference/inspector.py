@@ -1,0 +1,116 @@
+"""The process that looks into an untrusted model file: ``python -m zementis.inference.inspector``.
+
+Reads a JSON line (format and limits) and then the file from standard input; writes the description, or the errors,
+as JSON to standard output. It bounds itself before it reads a byte of the file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+from typing import Any
+
+from zementis.inference.archive import unpack
+from zementis.inference.description import ModelDescription
+from zementis.inference.errors import INVALID_ONNX, INVALID_XML, InvalidModel, ScoringError
+from zementis.inference.limits import MEGABYTE, Limits
+
+
+def main() -> None:
+    """Inspect one file and answer."""
+    # Engines print; only the answer may reach the caller.
+    answer = os.dup(1)
+    os.dup2(2, 1)
+    order = json.loads(sys.stdin.buffer.readline())
+    limits = Limits(**order["limits"])
+    _bound(limits)
+    try:
+        result = _describe(sys.stdin.buffer.read(), order["format"], limits)
+    finally:
+        _stop_java()
+    with os.fdopen(answer, "wb") as stream:
+        stream.write(json.dumps(result).encode())
+
+
+def _bound(limits: Limits) -> None:
+    for kind, amount in (
+        (resource.RLIMIT_AS, limits.memory_bytes),
+        (resource.RLIMIT_CPU, limits.cpu_seconds),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_FSIZE, MEGABYTE),
+    ):
+        _, hard = resource.getrlimit(kind)
+        resource.setrlimit(kind, (amount if hard == resource.RLIM_INFINITY else min(amount, hard), hard))
+
+
+def _describe(data: bytes, kind: str, limits: Limits) -> dict[str, Any]:
+    invalid = INVALID_ONNX if kind == "ONNX" else INVALID_XML
+    try:
+        model = unpack(data, limits=limits)
+        description = _onnx(model) if kind == "ONNX" else _pmml(model, limits)
+        return {"description": description.to_json()}
+    except InvalidModel as error:
+        return {"errors": list(error.errors)}
+    except ScoringError as error:
+        if error.retryable:
+            return {"errors": [invalid, f"The model could not be tried. {error}"]}
+        return {"errors": [invalid, f"The model cannot score rows. {error}"]}
+    except MemoryError:
+        return {"errors": [invalid, f"The model needs more than {limits.memory_bytes // MEGABYTE} MB to load."]}
+    except RecursionError:
+        return {"errors": [invalid, "The model is nested too deeply."]}
+
+
+def _onnx(model: bytes) -> ModelDescription:
+    from zementis.inference import onnx, onnx_graph, samples
+
+    graph = onnx_graph.read(model)
+    scorer = onnx.OnnxScorer(graph)
+    # Text inputs are not tried: an encoder refuses words it has not seen, and the file's own are not told apart.
+    if not any(field.type == "STRING" for field in scorer.inputs):
+        scorer.score(samples.rows(scorer.inputs))
+    return ModelDescription(
+        name=None,
+        description=graph.description,
+        format="ONNX",
+        model_class=graph.model_class,
+        inputs=scorer.inputs,
+        outputs=scorer.outputs,
+        accepts_missing=scorer.accepts_missing,
+        engine="onnxruntime",
+        engine_reason="ONNX models run on onnxruntime.",
+        creation_date=None,
+    )
+
+
+def _pmml(model: bytes, limits: Limits) -> ModelDescription:
+    from zementis.inference import pmml, pypmml, samples
+
+    document = pmml.read(model, limits=limits)
+    scorer = pypmml.PypmmlScorer(document)
+    scorer.score(samples.rows(document.inputs))
+    return ModelDescription(
+        name=document.name,
+        description=document.description,
+        format="PMML",
+        model_class=document.model_class,
+        inputs=document.inputs,
+        outputs=scorer.outputs,
+        accepts_missing=document.accepts_missing,
+        engine="pypmml",
+        engine_reason="PMML models run on pypmml.",
+        creation_date=document.creation_date,
+    )
+
+
+def _stop_java() -> None:
+    # Imported only where a PMML model was loaded.
+    jvm = sys.modules.get("zementis.inference.jvm")
+    if jvm is not None:
+        jvm.stop()
+
+
+if __name__ == "__main__":
+    main()
