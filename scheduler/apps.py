@@ -1,7 +1,5 @@
 """The core's place in Django."""
 
-from importlib.util import find_spec
-
 from django.apps import AppConfig
 
 
@@ -13,7 +11,6 @@ class SchedulerConfig(AppConfig):
 
     def ready(self) -> None:
         """Fill the registry with the job types of the installed surfaces."""
-        if find_spec("scheduler.job_types"):
-            from scheduler import job_types
+        from scheduler import job_types
 
-            job_types.autodiscover()
+        job_types.autodiscover()

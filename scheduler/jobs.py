@@ -1,0 +1,335 @@
+"""The use cases of a job: create, update, delete, activate, deactivate, run now. The only writer of ``Job``.
+
+Each verb is one transaction that leaves the job, its next fire and its beat entry agreeing. It takes the lock of the
+job's state row first, which the clock takes too: an edit is in force at its commit, and what was due before it is
+settled under the old definition inside the same transaction.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import datetime
+from typing import Any
+
+from django.db import IntegrityError, connection, transaction
+
+from scheduler import claims, clock, entries, job_types, messages
+from scheduler.exceptions import InvalidJob, JobNotFound, NameTaken, NumberTaken
+from scheduler.executions import release_held
+from scheduler.history import Strategy
+from scheduler.misfire import Misfire
+from scheduler.models import Execution, Job, JobChange, JobState
+from scheduler.overlap import Decision, Overlap, decide
+from scheduler.schedule import Schedule
+
+logger = logging.getLogger(__name__)
+
+CHANNEL = "scheduler_jobs"
+_LARGEST = 2**63 - 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Definition:
+    """What a job is, without the identity and the state that the core gives it."""
+
+    name: str
+    schedule: Schedule
+    arguments: Mapping[str, Any]
+    description: str | None = None
+    active: bool = True
+    history_strategy: str = Strategy.MINIMAL.value
+    retention_days: int = 30
+    misfire: str = Misfire.FIRE_ONCE.value
+    misfire_grace_seconds: int | None = None
+    overlap: str = Overlap.SKIP.value
+    timeout_seconds: int | None = None
+    max_retries: int = 0
+    retry_delay_seconds: int = 10
+    retry_max_delay_seconds: int = 3600
+    priority: int = 5
+    queue: str = ""
+    expires_seconds: int | None = None
+    headers: Mapping[str, Any] | None = None
+    concurrency_key: str = ""
+
+    @classmethod
+    def of(cls, job: Job) -> Definition:
+        """Return the definition of a stored job."""
+        plain = {name: getattr(job, name) for name in _PLAIN}
+        return cls(schedule=Schedule.of(job), **plain)
+
+    def columns(self) -> dict[str, Any]:
+        """Return the definition as columns of ``Job``."""
+        schedule = self.schedule
+        return {
+            **{name: getattr(self, name) for name in _PLAIN},
+            "headers": dict(self.headers or {}),
+            "arguments": dict(self.arguments),
+            "expression": schedule.expression,
+            "schedule_text": schedule.text,
+            "zone": schedule.zone,
+            "run_at": schedule.run_at,
+            "starts_at": schedule.starts_at,
+            "ends_at": schedule.ends_at,
+        }
+
+
+_PLAIN = tuple(item.name for item in fields(Definition) if item.name != "schedule")
+
+
+def get(kind: str, number: int) -> Job:
+    """Return a job with its state. Raises ``JobNotFound``."""
+    if not 0 < number <= _LARGEST:
+        raise JobNotFound(f"no {kind} job {number}")
+    try:
+        return Job.objects.with_state().get(kind=kind, number=number)
+    except Job.DoesNotExist:
+        raise JobNotFound(f"no {kind} job {number}") from None
+
+
+def create(kind: str, definition: Definition, *, by: str, number: int | None = None) -> Job:
+    """Write a new job, its first fire and its beat entry, and return it.
+
+    ``number`` None takes the next free one. Raises ``NumberTaken``, ``NameTaken``, ``InvalidJob`` (of which
+    ``InvalidSchedule`` and ``NeverFires``), ``UnknownJobType``.
+    """
+    _check(kind, definition)
+    if number is not None and not 0 < number <= _LARGEST:
+        raise InvalidJob("number", f"a job id must be from 1 to {_LARGEST}")
+    with transaction.atomic():
+        now = clock.now()
+        next_fire_at = definition.schedule.first_after(now)
+        given = number if number is not None else _next_number(kind)
+        job = Job(
+            kind=kind,
+            number=given,
+            name_key=_name_key(kind, definition.name),
+            created_by=by,
+            updated_by=by,
+            created_at=now,
+            updated_at=now,
+            **definition.columns(),
+        )
+        _insert(job)
+        fires = next_fire_at if job.active else None
+        entry = entries.create(job, fires, now=now)
+        job.state = JobState.objects.create(job=job, next_fire_at=fires, entry=entry)
+        _record(job, JobChange.Verb.CREATED, by, {})
+        _wake()
+    logger.info("job.created kind=%s job=%s by=%s next_fire_at=%s", kind, job.number, by, fires)
+    return job
+
+
+def update(job: Job, changes: Mapping[str, Any], *, by: str) -> Job:
+    """Change fields of ``Definition`` of a job and return it anew; what is not named keeps its value.
+
+    Raises what ``create`` raises, and ``JobNotFound`` where the job was deleted meanwhile.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        if claims.lock(cursor, job.pk) is None:
+            raise JobNotFound(f"no {job.kind} job {job.number}")
+        before = Definition.of(Job.objects.get(pk=job.pk))
+        after = replace(before, **changes)
+        _check(job.kind, after)
+        reschedule = after.schedule != before.schedule or after.active != before.active
+        hints = claims.settle(job.pk) if reschedule else ()
+        stored = Job.objects.with_state().get(pk=job.pk)
+        now = clock.now()
+        next_fire_at = stored.state.next_fire_at
+        if reschedule:
+            first = after.schedule.first_after(now) if after.schedule != before.schedule else None
+            next_fire_at = (first or after.schedule.next_after(now)) if after.active else None
+        for name, value in after.columns().items():
+            setattr(stored, name, value)
+        stored.name_key = _name_key(stored.kind, stored.name)
+        stored.version += 1
+        stored.updated_by, stored.updated_at = by, now
+        _save(stored)
+        if reschedule:
+            stored.state.next_fire_at, stored.state.recompute = next_fire_at, False
+            stored.state.save(update_fields=["next_fire_at", "recompute"])
+        if after.retention_days != before.retention_days:
+            cursor.execute(
+                "UPDATE scheduler_execution SET expires_at = ended_at + make_interval(days => %s)"
+                " WHERE job_id = %s AND ended_at IS NOT NULL",
+                [after.retention_days, job.pk],
+            )
+        if stored.state.entry_id is not None:
+            entries.update(stored, stored.state.entry_id, next_fire_at)
+        _record(stored, _verb(before, after), by, _difference(stored, before, after))
+        _wake()
+        transaction.on_commit(lambda: messages.publish(hints))
+    logger.info("job.updated kind=%s job=%s by=%s next_fire_at=%s", stored.kind, stored.number, by, next_fire_at)
+    return stored
+
+
+def activate(job: Job, *, by: str) -> Job:
+    """Let a job fire again, from now on; what fell due while it was paused stays unfired."""
+    return update(job, {"active": True}, by=by)
+
+
+def deactivate(job: Job, *, by: str) -> Job:
+    """Pause a job: nothing fires until it is activated. Runs that are queued or running go on."""
+    return update(job, {"active": False}, by=by)
+
+
+def delete(job: Job, *, by: str) -> None:
+    """Delete a job with its executions and its beat entry; a running one is told to stop. Raises ``JobNotFound``."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        if claims.lock(cursor, job.pk) is None:
+            raise JobNotFound(f"no {job.kind} job {job.number}")
+        stored = Job.objects.with_state().get(pk=job.pk)
+        ids = list(Execution.objects.filter(job_id=job.pk).values_list("pk", flat=True))
+        job_types.get(stored.kind).forget(ids)
+        cursor.execute("DELETE FROM scheduler_payload WHERE execution_id = ANY(%s)", [ids])
+        cursor.execute("DELETE FROM scheduler_attempt WHERE execution_id = ANY(%s)", [ids])
+        cursor.execute("DELETE FROM scheduler_execution WHERE job_id = %s", [job.pk])
+        entry_id = stored.state.entry_id
+        _record(stored, JobChange.Verb.DELETED, by, {})
+        cursor.execute("DELETE FROM scheduler_jobstate WHERE job_id = %s", [job.pk])
+        cursor.execute("DELETE FROM scheduler_job WHERE id = %s", [job.pk])
+        if entry_id is not None:
+            entries.delete([entry_id])
+        _wake()
+    logger.info("job.deleted kind=%s job=%s by=%s", stored.kind, stored.number, by)
+
+
+def run_now(job: Job, *, by: str, arguments: Mapping[str, Any] | None = None) -> Execution:
+    """Ask for a run at once, under the job's overlap policy, and return its execution.
+
+    The execution is SKIPPED, with the reason, where the policy lets nothing run beside the open run. ``arguments``
+    replace the job's for this run. Raises ``JobNotFound``, ``InvalidJob``.
+    """
+    if arguments is not None:
+        job_types.get(job.kind).check(arguments)
+    with transaction.atomic(), connection.cursor() as cursor:
+        locked = claims.lock(cursor, job.pk)
+        if locked is None:
+            raise JobNotFound(f"no {job.kind} job {job.number}")
+        decision = decide(locked.overlap, open_runs=locked.open_runs)
+        if decision is Decision.REPLACE:
+            claims.replace_open(cursor, job.pk)
+        execution_id, hint = claims.insert_manual(
+            cursor, locked, by=by, arguments=None if arguments is None else dict(arguments), decision=decision
+        )
+        if decision is Decision.REPLACE:
+            release_held(cursor, job.pk)
+        if hint is not None:
+            transaction.on_commit(lambda: messages.publish([hint]))
+    execution = Execution.objects.get(pk=execution_id)
+    logger.info(
+        "run.requested kind=%s job=%s execution=%s status=%s by=%s",
+        job.kind,
+        job.number,
+        execution.number,
+        execution.get_status_display(),
+        by,
+    )
+    return execution
+
+
+def _check(kind: str, definition: Definition) -> None:
+    """Raise ``InvalidJob`` unless the definition can be stored, whatever the schedule's instants."""
+    if not definition.name.strip():
+        raise InvalidJob("name", "a job needs a name")
+    if len(definition.name) > 255:
+        raise InvalidJob("name", "a job name has at most 255 characters")
+    if "\x00" in definition.name or "\x00" in (definition.description or ""):
+        raise InvalidJob("name", "a job's name and description cannot hold the character U+0000")
+    if not 1 <= definition.retention_days <= 3650:
+        raise InvalidJob("retention_days", "the retention period must be from 1 to 3650 days")
+    for name, known in (("history_strategy", Strategy), ("misfire", Misfire), ("overlap", Overlap)):
+        if getattr(definition, name) not in {member.value for member in known}:
+            raise InvalidJob(name, f"must be one of {', '.join(member.value for member in known)}")
+    if not 0 <= definition.priority <= 9:
+        raise InvalidJob("priority", "the priority must be from 0 (first) to 9 (last)")
+    if definition.timeout_seconds is not None and definition.timeout_seconds < 1:
+        raise InvalidJob("timeout_seconds", "the time limit must be at least one second")
+    definition.schedule.check()
+    job_types.get(kind).check(definition.arguments)
+
+
+def _name_key(kind: str, name: str) -> str | None:
+    return name if job_types.get(kind).unique_names else None
+
+
+def _next_number(kind: str) -> int:
+    """Return the next number of a kind; the counter's row lock keeps two creations from getting the same."""
+    with connection.cursor() as cursor:
+        while True:
+            cursor.execute(
+                "INSERT INTO scheduler_jobcounter (kind, last_number) VALUES (%s, 1)"
+                " ON CONFLICT (kind) DO UPDATE SET last_number = scheduler_jobcounter.last_number + 1"
+                " RETURNING last_number",
+                [kind],
+            )
+            number: int = cursor.fetchone()[0]
+            if not Job.objects.filter(kind=kind, number=number).exists():
+                return number
+
+
+def _insert(job: Job) -> None:
+    try:
+        with transaction.atomic():
+            job.save(force_insert=True)
+    except IntegrityError as error:
+        raise _domain_error(job, error) from error
+
+
+def _save(job: Job) -> None:
+    try:
+        with transaction.atomic():
+            job.save(force_update=True)
+    except IntegrityError as error:
+        raise _domain_error(job, error) from error
+
+
+def _domain_error(job: Job, error: IntegrityError) -> Exception:
+    """Return what a violated constraint means in the core's words."""
+    constraint = getattr(getattr(error.__cause__, "diag", None), "constraint_name", None)
+    if constraint == "job_number_unique":
+        return NumberTaken(f"a {job.kind} job {job.number} exists already")
+    if constraint == "job_name_unique":
+        return NameTaken(f"a {job.kind} job named '{job.name}' exists already")
+    return error
+
+
+def _verb(before: Definition, after: Definition) -> JobChange.Verb:
+    if replace(before, active=after.active) == after and before.active != after.active:
+        return JobChange.Verb.ACTIVATED if after.active else JobChange.Verb.DEACTIVATED
+    return JobChange.Verb.UPDATED
+
+
+def _record(job: Job, verb: JobChange.Verb, by: str, changes: dict[str, Any]) -> None:
+    JobChange.objects.create(job_id=job.pk, kind=job.kind, number=job.number, by=by, verb=verb, changes=changes)
+
+
+def _difference(job: Job, before: Definition, after: Definition) -> dict[str, list[Any]]:
+    """Return field -> [before, after] of what changed, arguments as people may see them."""
+    job_type = job_types.get(job.kind)
+    pairs = {
+        name: [_plain(old), _plain(getattr(after, name))]
+        for name in _PLAIN
+        if name != "arguments" and (old := getattr(before, name)) != getattr(after, name)
+    }
+    if before.arguments != after.arguments:
+        pairs["arguments"] = [job_type.masked(before.arguments), job_type.masked(after.arguments)]
+    if before.schedule != after.schedule:
+        pairs["schedule"] = [_plain(asdict(before.schedule)), _plain(asdict(after.schedule))]
+    return pairs
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return value
+
+
+def _wake() -> None:
+    """Wake the beats at commit: the earliest due instant may have moved."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_notify(%s, '')", [CHANNEL])

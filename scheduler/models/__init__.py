@@ -1,0 +1,20 @@
+"""Tables of the core. One module a noun; import them from here."""
+
+from scheduler.models.change import JobChange
+from scheduler.models.execution import Attempt, Execution, Payload, Reason, Status, Trigger
+from scheduler.models.job import Job, JobCounter, JobState
+from scheduler.models.process import Process
+
+__all__ = [
+    "Attempt",
+    "Execution",
+    "Job",
+    "JobChange",
+    "JobCounter",
+    "JobState",
+    "Payload",
+    "Process",
+    "Reason",
+    "Status",
+    "Trigger",
+]

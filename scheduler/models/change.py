@@ -1,0 +1,31 @@
+"""What was done to a job, by whom and when: the evidence for "why did it not run"."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models.functions import Now
+
+
+class JobChange(models.Model):
+    """One edit, pause, resume or deletion of a job. Append-only; outlives its job."""
+
+    class Verb(models.TextChoices):
+        CREATED = "created"
+        UPDATED = "updated"
+        ACTIVATED = "activated"
+        DEACTIVATED = "deactivated"
+        DELETED = "deleted"
+
+    job_id = models.BigIntegerField(help_text="Primary key of the job, which may be gone.")
+    kind = models.CharField(max_length=32)
+    number = models.BigIntegerField()
+    at = models.DateTimeField(db_default=Now())
+    by = models.CharField(max_length=254)
+    verb = models.CharField(max_length=16, choices=Verb.choices)
+    changes = models.JSONField(default=dict, help_text="Field -> [before, after]; secrets masked.")
+
+    class Meta:
+        indexes = [models.Index(fields=["job_id", "at"], name="jobchange_by_job")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} job {self.number} {self.verb}"
