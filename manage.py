@@ -8,9 +8,14 @@ import sys
 def main() -> None:
     """Run the management command named on the command line."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "jobsite.settings")
+    from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except ImproperlyConfigured as error:
+        # A setting that is wrong names itself in one line; where it was read is of no use to whoever set it.
+        sys.exit(f"Error: {error}")
 
 
 if __name__ == "__main__":

@@ -43,6 +43,13 @@ class TextFormatter(logging.Formatter):
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
+class WithoutProbes(logging.Filter):
+    """Leaves out Django's line about each `/readyz` that says no: whoever asked has been told."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return getattr(getattr(record, "request", None), "path_info", None) != "/readyz"
+
+
 def _plain(value: object) -> str:
     text = str(value)
     return json.dumps(text, ensure_ascii=False) if not text or any(c.isspace() or c == '"' for c in text) else text

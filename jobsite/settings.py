@@ -24,6 +24,8 @@ env = Environment(os.environ)
 JOBSITE_ENV = env.choice("JOBSITE_ENV", default="development", options=("development", "production"))
 PRODUCTION = JOBSITE_ENV == "production"
 DATA_DIR = Path(env.text("DATA_DIR", default=str(BASE_DIR / ".data"))).expanduser().absolute()
+# What nobody gave an address for, the local stack starts itself.
+STACK_EMBEDS = tuple(name for name in ("DATABASE_URL", "CELERY_BROKER_URL") if not env.has(name))
 if not PRODUCTION:
     environ.Env.read_env(DATA_DIR / "stack.env")
 
@@ -75,6 +77,7 @@ INSTALLED_APPS = [
     "zementis",
 ]
 MIDDLEWARE = [
+    "jobsite.health.HealthMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -201,6 +204,17 @@ ZEMENTIS_DATA_SOURCE = env.text("ZEMENTIS_DATA_SOURCE", default="local")
 # How long a range of measurements one job may ask for; None: any.
 ZEMENTIS_MAX_DATA_RANGE_SECONDS = env.optional_integer("ZEMENTIS_MAX_DATA_RANGE_SECONDS", low=1, high=10**9)
 
+# -- The local stack (`manage.py stack`) -----------------------------------------------------------------------------
+
+DEMO = env.flag("DEMO", default=True)
+ADMIN_USER = env.text("ADMIN_USER", default="admin")
+# Empty: a random one, kept in the data directory.
+ADMIN_PASSWORD = env.text("ADMIN_PASSWORD", default="")
+STACK_WEB_THREADS = env.integer("STACK_WEB_THREADS", default=16, low=1, high=256)
+STACK_BEATS = env.integer("STACK_BEATS", default=2, low=1, high=8)
+STACK_SERVICES_THREADS = env.integer("STACK_SERVICES_THREADS", default=8, low=1, high=64)
+STACK_INFERENCE_PROCESSES = env.integer("STACK_INFERENCE_PROCESSES", default=1, low=1, high=64)
+
 # -- Web security ----------------------------------------------------------------------------------------------------
 
 # Whether TLS ends in front of us, at a proxy that sets X-Forwarded-Proto. Off for the stack on one machine.
@@ -227,13 +241,14 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"json": {"()": "jobsite.logs.JsonFormatter"}, "text": {"()": "jobsite.logs.TextFormatter"}},
+    "filters": {"probes": {"()": "jobsite.logs.WithoutProbes"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {
         # Celery's line per task and Django's per request repeat what our own lines say.
         "celery.worker.strategy": {"level": "WARNING"},
         "celery.app.trace": {"level": "WARNING"},
-        "django.request": {"level": "ERROR"},
+        "django.request": {"level": "ERROR", "filters": ["probes"]},
         "django.server": {"level": "WARNING"},
         # py4j logs whole payloads at its lower levels.
         "py4j": {"level": "WARNING"},

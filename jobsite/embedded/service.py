@@ -12,21 +12,28 @@ class EmbeddedError(Exception):
     """An embedded server cannot be had here; the message is one line that says what to do."""
 
 
-@dataclass(frozen=True)
-class Service:
-    """One server: how it is started, asked whether it answers, and stopped.
+@dataclass(frozen=True, kw_only=True)
+class Program:
+    """One program: how it is started and stopped.
 
-    `before_exec` runs in the child between fork and exec. `stop_signal` asks for an orderly end that does not wait
-    for clients; `kill_signal` is for when that took too long. `answers` never raises.
+    `before_exec` runs in the child between fork and exec. `stop_signal` asks for an orderly end, `kill_signal` for one
+    that waits for nothing; SIGKILL follows where neither helps.
     """
 
     name: str
     command: tuple[str, ...]
     directory: Path
     before_exec: Callable[[], None]
-    answers: Callable[[], bool]
     stop_signal: signal.Signals = signal.SIGTERM
     kill_signal: signal.Signals = signal.SIGKILL
+    passes: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service(Program):
+    """A server among programs: it can be asked whether it `answers`, which never raises."""
+
+    answers: Callable[[], bool]
 
     def start(self, log: Path) -> "subprocess.Popen[bytes]":
         """Start it with its output in `log`, in a process group of its own; wait until it answers.
