@@ -30,8 +30,8 @@ class Clock:
     """The matching times of day, as seconds from midnight. Never changes after it is made."""
 
     __slots__ = (
-        "_masks", "first", "first_hour", "first_minute", "first_minute_second", "first_second", "last", "last_minute_second",
-        "next_hour", "next_minute", "next_second",
+        "_masks", "first", "first_hour", "first_minute", "first_minute_second", "first_second",
+        "last", "last_minute_second", "next_hour", "next_minute", "next_second",
     )  # fmt: skip
 
     def __init__(self, *, seconds: int, minutes: int, hours: int) -> None:
@@ -44,8 +44,8 @@ class Clock:
         self.first = self.first_hour * 3600 + self.first_minute_second
         self.last = _highest(hours) * 3600 + self.last_minute_second
 
-    def first_from(self, time: int) -> int | None:
-        """The first matching time of day not before `time`; None if none is left that day."""
+    def first_from(self, time: int) -> int:
+        """The first matching time of day not before `time`, which is not after `last`."""
         hour, rest = divmod(time, 3600)
         found = self.next_hour[hour]
         if found == hour:
@@ -54,12 +54,12 @@ class Clock:
             if match == minute:
                 second = self.next_second[second]
                 if second < 60:
-                    return time - rest + minute * 60 + second
+                    return hour * 3600 + minute * 60 + second
                 match = self.next_minute[minute + 1]
             if match < 60:
-                return time - rest + match * 60 + self.first_second
+                return hour * 3600 + match * 60 + self.first_second
             found = self.next_hour[hour + 1]
-        return found * 3600 + self.first_minute_second if found < 24 else None
+        return found * 3600 + self.first_minute_second
 
     def last_until(self, time: int) -> int | None:
         """The last matching time of day not after `time`; None if there is none that day."""

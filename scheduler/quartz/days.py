@@ -173,6 +173,9 @@ class DayCalendar:
 
     def first_from(self, day: int) -> int | None:
         """The first matching day that is not before `day`; None if there is none up to the last year."""
+        begin, end, mask = self.window
+        if begin <= day < end and (rest := mask >> (day - begin)):
+            return day + (rest & -rest).bit_length() - 1
         day = max(day, 0)
         index = bisect_right(NEW_YEARS, day) - 1
         while index < YEARS:

@@ -34,22 +34,6 @@ def offset_at(instant: int, zone: tzinfo) -> int:
     return offset.days * DAY + offset.seconds
 
 
-def place(wall: int, zone: tzinfo) -> tuple[int, int]:
-    """The wall time a calendar shows when set to `wall`, and its offset in seconds.
-
-    As java.util.GregorianCalendar does it: a wall inside a gap is pushed forward by the gap's length, an ambiguous
-    one means its second pass.
-    """
-    moment = (EPOCH + timedelta(seconds=wall)).replace(tzinfo=zone)
-    before, after = zone.utcoffset(moment), zone.utcoffset(moment.replace(fold=1))
-    if before is None or after is None:
-        raise ValueError(f"{zone!r} gives no offset from UTC")
-    offset = after.days * DAY + after.seconds
-    if after > before:  # PEP 495: only inside a gap is the offset of fold=1 the larger one
-        wall += offset - (before.days * DAY + before.seconds)
-    return wall, offset
-
-
 def change_between(low: int, high: int, zone: tzinfo) -> int:
     """The first instant after `low` with another offset than at `low`; one is known to come until `high`."""
     offset = offset_at(low, zone)
@@ -65,15 +49,34 @@ def change_between(low: int, high: int, zone: tzinfo) -> int:
 class ZoneOffsets:
     """The spans of one zone, found a year at a time. Remembers; its answers never change."""
 
-    __slots__ = ("_missing", "_years", "_zone", "current")
+    __slots__ = ("_missing", "_years", "_zone", "current", "origin")
 
     def __init__(self, zone: tzinfo) -> None:
         self._zone = zone
+        self.origin = EPOCH.replace(tzinfo=zone)  # what walls count from
         self._years: dict[int, tuple[list[int], list[Span]]] = {}
         self._missing: tuple[int, ...] | None = None
         fixed = zone.utcoffset(None)
         # The span asked for last. A zone without changes has only one.
         self.current: Span = (0, 0, 0) if fixed is None else (-_FOREVER, _FOREVER, fixed.days * DAY + fixed.seconds)
+
+    def place(self, wall: int) -> tuple[int, int]:
+        """The wall time a calendar shows when set to `wall`, and its offset in seconds.
+
+        As java.util.GregorianCalendar does it: a wall inside a gap is pushed forward by the gap's length, an
+        ambiguous one means its second pass.
+        """
+        low, high, offset = self.current
+        if low <= wall < high:
+            return wall, offset
+        moment = self.origin + timedelta(seconds=wall)
+        before, after = moment.utcoffset(), moment.replace(fold=1).utcoffset()
+        if before is None or after is None:
+            raise ValueError(f"{self._zone!r} gives no offset from UTC")
+        offset = after.days * DAY + after.seconds
+        if after > before:  # PEP 495: only inside a gap is the offset of fold=1 the larger one
+            wall += offset - (before.days * DAY + before.seconds)
+        return wall, offset
 
     @property
     def missing_days(self) -> tuple[int, ...]:
