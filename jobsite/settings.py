@@ -184,6 +184,8 @@ CELERY_DB_REUSE_MAX = 1000
 
 # A fire later than this is a misfire, and the job's misfire policy decides.
 SCHEDULER_MISFIRE_GRACE_SECONDS = env.integer("SCHEDULER_MISFIRE_GRACE_SECONDS", default=60, low=1, high=86400)
+# How many due jobs one transaction of a beat claims.
+SCHEDULER_CLAIM_BATCH = env.integer("SCHEDULER_CLAIM_BATCH", default=500, low=1, high=10000)
 # A worker renews its lease on a run every third of this; a run whose lease ran out is rescued.
 SCHEDULER_LEASE_SECONDS = env.integer("SCHEDULER_LEASE_SECONDS", default=12, low=3, high=3600)
 SCHEDULER_MAX_RESCUES = env.integer("SCHEDULER_MAX_RESCUES", default=3, low=0, high=100)

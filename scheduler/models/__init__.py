@@ -3,7 +3,7 @@
 from scheduler.models.change import JobChange
 from scheduler.models.execution import Attempt, Execution, Payload, Reason, Status, Trigger
 from scheduler.models.job import Job, JobCounter, JobState
-from scheduler.models.process import Process
+from scheduler.models.process import Leader, Process
 
 __all__ = [
     "Attempt",
@@ -12,6 +12,7 @@ __all__ = [
     "JobChange",
     "JobCounter",
     "JobState",
+    "Leader",
     "Payload",
     "Process",
     "Reason",

@@ -45,3 +45,14 @@ class Process(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Leader(models.Model):
+    """Which process does what only one at a time may do; the lease passes on when its holder stops renewing it."""
+
+    duty = models.CharField(max_length=32, primary_key=True)
+    holder = models.CharField(max_length=255)
+    until = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.duty}: {self.holder}"

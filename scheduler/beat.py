@@ -1,0 +1,136 @@
+"""The beat: ``celery -A jobsite beat -S scheduler.beat:JobScheduler``, as many of them as you like.
+
+Each tick claims what is due through the index and sleeps until the next due instant, or until PostgreSQL tells it that
+a job changed. No beat is special: rows locked by one are passed over by the others, and a beat that dies leaves nothing
+half done, since a claim is one transaction. Housekeeping and entries that belong to no job run in threads of their own.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from typing import Any
+
+import psycopg
+from celery.beat import Scheduler
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, connection
+
+from scheduler import claims, messages
+from scheduler.housekeeping import Housekeeper
+from scheduler.jobs import CHANNEL
+from scheduler.stock import StockEntries
+
+logger = logging.getLogger(__name__)
+
+# The longest sleep: bounds how long a stop takes, and how long a missed notification could be felt.
+LONGEST_WAIT_SECONDS = 1.0
+# While another beat holds what is due: look again after this.
+BUSY_WAIT_SECONDS = 0.05
+# A beat that stops inside a transaction (frozen, cut off) loses it after this, and its rows are free again.
+IDLE_IN_TRANSACTION = "5s"
+
+
+class Listener:
+    """A connection of its own on which PostgreSQL tells that a job changed."""
+
+    def __init__(self) -> None:
+        self._connection: psycopg.Connection[Any] | None = None
+
+    def wait(self, seconds: float) -> None:
+        """Return after ``seconds``, or as soon as a job changed. Raises ``psycopg.Error`` where the database is away."""
+        if self._connection is None or self._connection.closed:
+            self.open()
+        assert self._connection is not None  # noqa: S101 - opened above
+        for _ in self._connection.notifies(timeout=max(seconds, 0.0), stop_after=1):
+            pass
+
+    def open(self) -> None:
+        """Connect and listen. A change before this is seen by the look at the table that follows."""
+        parameters = connection.get_connection_params()
+        wanted = {key: parameters[key] for key in ("host", "port", "user", "password", "dbname") if parameters.get(key)}
+        self._connection = psycopg.connect(**wanted, autocommit=True, application_name="jobsite beat listener")
+        self._connection.execute(f"LISTEN {CHANNEL}")
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+class JobScheduler(Scheduler):
+    """Fires jobs from PostgreSQL; what ``celery beat -S`` loads."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.batch = settings.SCHEDULER_CLAIM_BATCH
+        self._listener = Listener()
+        self._housekeeper: Housekeeper | None = None
+        self._stock: StockEntries | None = None
+        self._prepared: object | None = None
+        self._failures = 0
+        super().__init__(*args, **kwargs)
+
+    def setup_schedule(self) -> None:
+        """Start the helpers. Celery calls this once, and not at all when it only looks at the class (``lazy``)."""
+        self._housekeeper = Housekeeper()
+        self._housekeeper.start()
+        self._stock = StockEntries(self.app, name=self._housekeeper.name)
+        self._stock.start()
+
+    def tick(self, *args: Any, **kwargs: Any) -> float:
+        """Claim one batch of what is due and publish it; with nothing due, sleep. Returns 0: Celery need not sleep."""
+        try:
+            self._prepare()
+            claimed = claims.claim(limit=self.batch)
+            messages.publish(claimed.hints)
+            if claimed.jobs < self.batch:
+                self._listener.wait(self._pause(claimed.jobs))
+            self._failures = 0
+        except (DatabaseError, InterfaceError, psycopg.Error) as error:
+            self._recover(error)
+        return 0.0
+
+    def _prepare(self) -> None:
+        """Give a new database connection its limits, once."""
+        connection.ensure_connection()
+        if self._prepared is not connection.connection:
+            with connection.cursor() as cursor:
+                cursor.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_IN_TRANSACTION}'")
+            self._prepared = connection.connection
+
+    def _pause(self, claimed: int) -> float:
+        """Return the seconds until the next due instant by the database's clock, within bounds."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT extract(epoch FROM min(next_fire_at) - clock_timestamp())::float8 FROM scheduler_jobstate"
+                " WHERE next_fire_at IS NOT NULL"
+            )
+            left = cursor.fetchone()[0]
+        if left is None or left > LONGEST_WAIT_SECONDS:
+            return LONGEST_WAIT_SECONDS
+        if left <= 0:
+            return 0.0 if claimed else BUSY_WAIT_SECONDS
+        return float(left)
+
+    def _recover(self, error: Exception) -> None:
+        """Start anew after the database was away, or had taken a transaction from a beat that was frozen."""
+        self._failures += 1
+        logger.warning("beat.database_error failures=%d error=%s", self._failures, str(error).strip().split("\n")[0])
+        connection.close()
+        self._listener.close()
+        if self._failures > 1:
+            time.sleep(min(0.1 * 2 ** min(self._failures, 4), 1.0))
+
+    def close(self) -> None:
+        """Stop the helpers and let go of the connections."""
+        for helper in (self._housekeeper, self._stock):
+            if helper is not None:
+                helper.stop()
+        self._listener.close()
+        connection.close()
+        super().close()
+
+    @property
+    def info(self) -> str:
+        return f"    . batch -> {self.batch} jobs"

@@ -1,0 +1,122 @@
+"""The heartbeat of a worker process: renews the leases of its runs, and tells runs to stop.
+
+A thread of its own, so that a long scoring or a blocked socket does not look dead. It also enforces time limits and
+cancellation: a run is asked to stop first, and abandoned where it has not stopped within a few seconds.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, connection
+
+from scheduler import executions
+from scheduler.job_types import RunCancelled
+from scheduler.run import Run, Stop
+
+logger = logging.getLogger(__name__)
+
+# How long a run that was told to stop may take to do so before its end is written without it.
+ABANDON_AFTER_SECONDS = 2.0
+
+
+class Heart:
+    """Beats while this process holds runs; sleeps otherwise."""
+
+    def __init__(self, abandon: Callable[[Run], None]) -> None:
+        self._abandon = abandon
+        self._runs: dict[int, Run] = {}
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._pid: int | None = None
+
+    @property
+    def held(self) -> list[Run]:
+        """The runs this process holds now."""
+        with self._changed:
+            return list(self._runs.values())
+
+    def hold(self, run: Run) -> None:
+        """Keep the lease of ``run`` until ``drop``."""
+        with self._changed:
+            if self._pid != os.getpid():
+                # A forked child starts its own thread: threads do not survive a fork.
+                self._pid, self._thread, self._runs = os.getpid(), None, {}
+            self._runs[run.execution_id] = run
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._beat, name="scheduler-heart", daemon=True)
+                self._thread.start()
+            self._changed.notify()
+
+    def drop(self, run: Run) -> None:
+        """Let go of ``run``."""
+        with self._changed:
+            self._runs.pop(run.execution_id, None)
+
+    def _beat(self) -> None:
+        interval = min(settings.SCHEDULER_LEASE_SECONDS / 4, 2.0)
+        due = time.monotonic() + interval
+        while True:
+            with self._changed:
+                while not self._runs:
+                    connection.close()
+                    self._changed.wait()
+                    due = time.monotonic() + interval
+                nearest = min(run.deadline for run in self._runs.values() if run.stop_reason is None) if any(
+                    run.stop_reason is None for run in self._runs.values()
+                ) else due
+                self._changed.wait(max(0.0, min(due, nearest, time.monotonic() + 0.5) - time.monotonic()))
+                runs = list(self._runs.values())
+            now = time.monotonic()
+            for run in runs:
+                if now >= run.deadline:
+                    run.stop(Stop.TIMED_OUT)
+            if now >= due:
+                due = now + interval
+                self._renew(runs)
+            for run in runs:
+                if run.stopped_at is not None and now - run.stopped_at > ABANDON_AFTER_SECONDS:
+                    self._leave(run)
+
+    def _renew(self, runs: list[Run]) -> None:
+        held = [(run.execution_id, run.token, run.progress_done, run.progress_total) for run in runs]
+        if not held:
+            return
+        try:
+            renewed = {renewal.execution_id: renewal for renewal in executions.renew(held)}
+        except (DatabaseError, InterfaceError) as error:
+            connection.close()
+            logger.warning("heart.failed runs=%d error=%s", len(held), str(error).strip().splitlines()[:1])
+            return
+        now = time.monotonic()
+        for run in runs:
+            renewal = renewed.get(run.execution_id)
+            if renewal is None:
+                with self._changed:
+                    # Ended between the listing and the renewal, or taken away: only the second is a loss.
+                    lost = run.execution_id in self._runs
+                if lost:
+                    run.stop(Stop.LOST)
+                continue
+            run.last_renewed = now
+            if renewal.cancel_requested:
+                run.stop(Stop.CANCELLED)
+
+    def _leave(self, run: Run) -> None:
+        """End a run that does not stop: write its end, and interrupt the thread that is stuck in it."""
+        self.drop(run)
+        logger.warning("run.abandoned execution_id=%s why=%s", run.execution_id, run.stop_reason)
+        try:
+            self._abandon(run)
+        except (DatabaseError, InterfaceError):
+            connection.close()
+            logger.exception("run.abandon_failed execution_id=%s", run.execution_id)
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(
+            ctypes.c_ulong(run.thread_id), ctypes.py_object(RunCancelled)
+        )

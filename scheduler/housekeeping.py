@@ -1,0 +1,74 @@
+"""Housekeeping in every beat: rescue runs, publish what was lost, delete what expired, say that the beat is alive.
+
+A thread of its own with its own database connection, so that none of it delays a claim. Every piece is safe to run in
+any number of beats at once.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from django.db import DatabaseError, InterfaceError, connection
+
+from scheduler import executions, processes, retention
+from scheduler.models import Process
+from scheduler.sweep import Sweep
+
+logger = logging.getLogger(__name__)
+
+
+class Chore:
+    """Something to do every so many seconds."""
+
+    def __init__(self, every: float, act: Callable[[], object]) -> None:
+        self.every = every
+        self.act = act
+        self.due = 0.0
+
+
+class Housekeeper(threading.Thread):
+    """Does the chores until it is stopped."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.name = processes.name_of("beat")
+        self._stopping = threading.Event()
+        self._chores = [
+            Chore(2.0, lambda: processes.renew(self.name, Process.Kind.BEAT)),
+            Chore(1.0, executions.rescue),
+            Chore(1.0, Sweep()),
+            Chore(5.0, retention.purge_all),
+            Chore(3600.0, processes.forget_old),
+        ]
+
+    def run(self) -> None:
+        try:
+            while not self._stopping.is_set():
+                for chore in self._chores:
+                    if time.monotonic() >= chore.due:
+                        self._do(chore)
+                self._stopping.wait(0.25)
+            processes.remove(self.name)
+        except (DatabaseError, InterfaceError):
+            logger.warning("housekeeping.not_signed_off name=%s", self.name)
+        finally:
+            connection.close()
+
+    def _do(self, chore: Chore) -> None:
+        chore.due = time.monotonic() + chore.every
+        try:
+            chore.act()
+        except (DatabaseError, InterfaceError) as error:
+            connection.close()
+            logger.warning("housekeeping.database_error error=%s", str(error).strip().split("\n")[0])
+        except Exception:
+            # A chore that fails for a reason of its own must not end the others.
+            logger.exception("housekeeping.failed")
+
+    def stop(self) -> None:
+        """Stop, and wait until the thread has signed off."""
+        self._stopping.set()
+        self.join(timeout=3.0)

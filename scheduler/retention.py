@@ -1,0 +1,64 @@
+"""Deletes what outlived its job's days, in batches, oldest first, never a run that is open."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from django.db import connection, transaction
+
+from scheduler import job_types
+from scheduler.exceptions import UnknownJobType
+
+# Only ended rows carry ``expires_at``, so an open run cannot be among them.
+_EXPIRED = """
+SELECT e.id, e.job_id, j.kind FROM scheduler_execution e JOIN scheduler_job j ON j.id = e.job_id
+ WHERE e.expires_at <= now() ORDER BY e.expires_at LIMIT %s
+"""
+# The state rows first, as everywhere; a job that is busy this moment is left for the next batch.
+_LOCK = "SELECT job_id FROM scheduler_jobstate WHERE job_id = ANY(%s) ORDER BY job_id FOR UPDATE SKIP LOCKED"
+_COUNTS = """
+UPDATE scheduler_jobstate s
+   SET total_count = s.total_count - v.total, success_count = s.success_count - v.success,
+       warning_count = s.warning_count - v.warning, failure_count = s.failure_count - v.failure
+  FROM (SELECT job_id, count(*) total, count(*) FILTER (WHERE status = 2) success,
+               count(*) FILTER (WHERE status = 3) warning, count(*) FILTER (WHERE status IN (4, 6)) failure
+          FROM scheduler_execution WHERE id = ANY(%s) AND visible AND status IN (2, 3, 4, 6) GROUP BY job_id) v
+ WHERE s.job_id = v.job_id
+"""
+
+def purge(*, batch: int = 1000) -> int:
+    """Delete up to ``batch`` expired executions with all that hangs on them; return how many. Short means done."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_EXPIRED, [batch])
+        rows = cursor.fetchall()
+        cursor.execute(_LOCK, [list({row[1] for row in rows})])
+        locked = {row[0] for row in cursor.fetchall()}
+        by_kind: dict[str, list[int]] = defaultdict(list)
+        for execution_id, job_pk, kind in rows:
+            if job_pk in locked:
+                by_kind[kind].append(execution_id)
+        ids = [execution_id for members in by_kind.values() for execution_id in members]
+        if not ids:
+            return 0
+        for kind, members in by_kind.items():
+            try:
+                job_types.get(kind).forget(members)
+            except UnknownJobType:
+                # The surface was uninstalled; what it kept goes with its tables.
+                continue
+        cursor.execute("DELETE FROM scheduler_payload WHERE execution_id = ANY(%s)", [ids])
+        cursor.execute("DELETE FROM scheduler_attempt WHERE execution_id = ANY(%s)", [ids])
+        cursor.execute(_COUNTS, [ids])
+        cursor.execute("DELETE FROM scheduler_execution WHERE id = ANY(%s) AND expires_at <= now()", [ids])
+        return int(cursor.rowcount)
+
+
+def purge_all(*, batch: int = 1000, batches: int = 50) -> int:
+    """Purge batch after batch until one comes back short, at most ``batches``; return how many rows went."""
+    total = 0
+    for _ in range(batches):
+        gone = purge(batch=batch)
+        total += gone
+        if gone < batch:
+            break
+    return total

@@ -1,0 +1,96 @@
+"""A run in this process: what its job type may ask of it, and how it is told to stop."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from enum import Enum
+
+from scheduler.executions import Started
+from scheduler.job_types import RunCancelled
+
+logger = logging.getLogger(__name__)
+
+
+class Stop(Enum):
+    """Why a run is told to stop."""
+
+    CANCELLED = "cancelled"
+    TIMED_OUT = "timed out"
+    LOST = "lost"
+
+
+class Run:
+    """The ``RunContext`` of a started execution. Thread-safe."""
+
+    def __init__(self, started: Started) -> None:
+        self.started = started
+        self.execution_id = started.execution_id
+        self.job_pk = started.job_pk
+        self.job_number = started.job_number
+        self.job_name = started.job_name
+        self.number = started.number
+        self.attempt = started.attempt
+        self.token = started.token
+        self.scheduled_for = started.scheduled_for
+        self.started_at = started.started_at
+        self.deadline = time.monotonic() + started.timeout_seconds
+        self.progress_done: int | None = None
+        self.progress_total: int | None = None
+        self.thread_id = threading.get_ident()
+        self.stop_reason: Stop | None = None
+        self.stopped_at: float | None = None
+        self.last_renewed = time.monotonic()
+        self._lock = threading.Lock()
+        self._ended = False
+        self._actions: list[Callable[[], None]] = []
+
+    @property
+    def cancelled(self) -> bool:
+        return self.stop_reason is not None
+
+    @property
+    def seconds_left(self) -> float:
+        return max(0.0, self.deadline - time.monotonic())
+
+    def check(self) -> None:
+        if self.stop_reason is not None:
+            raise RunCancelled(self.stop_reason.value)
+        if time.monotonic() >= self.deadline:
+            self.stop(Stop.TIMED_OUT)
+            raise RunCancelled(Stop.TIMED_OUT.value)
+
+    def on_cancel(self, action: Callable[[], None]) -> None:
+        with self._lock:
+            if self.stop_reason is None:
+                self._actions.append(action)
+                return
+        self._act(action)
+
+    def progress(self, done: int, total: int) -> None:
+        self.progress_done, self.progress_total = done, total
+
+    def stop(self, reason: Stop) -> None:
+        """Tell the run to stop, for the first reason given, and interrupt what it waits for."""
+        with self._lock:
+            if self.stop_reason is not None:
+                return
+            self.stop_reason, self.stopped_at = reason, time.monotonic()
+            actions, self._actions = self._actions, []
+        for action in actions:
+            self._act(action)
+
+    def end(self) -> bool:
+        """Return True for the first caller only: that one writes how the run ended."""
+        with self._lock:
+            first, self._ended = not self._ended, True
+        return first
+
+    def _act(self, action: Callable[[], None]) -> None:
+        try:
+            action()
+        except Exception:
+            # Interrupting is best effort: the run is abandoned all the same where it does not stop.
+            logger.exception("run.interrupt_failed execution_id=%s", self.execution_id)

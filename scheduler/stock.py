@@ -1,0 +1,131 @@
+"""Beat entries of the user's own: ``PeriodicTask`` rows that belong to no job, run as django-celery-beat would.
+
+One beat at a time evaluates them, elected by a lease in PostgreSQL that passes on within seconds. Each fire is claimed
+by a conditional update of the entry's ``last_run_at`` before it is sent, so that a beat which was frozen and wakes as
+the former leader sends nothing twice.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import Any
+
+from celery.utils.time import maybe_make_aware
+from django.db import DatabaseError, InterfaceError, connection
+from django.db.models import F, QuerySet
+from django_celery_beat.models import PeriodicTask
+from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
+
+from scheduler import entries
+from scheduler.models import Leader
+
+logger = logging.getLogger(__name__)
+
+DUTY = "stock entries"
+LEASE_SECONDS = 6
+LONGEST_WAIT_SECONDS = 1.0
+
+_LEAD = """
+INSERT INTO scheduler_leader (duty, holder, until) VALUES (%s, %s, clock_timestamp() + make_interval(secs => %s))
+ON CONFLICT (duty) DO UPDATE SET holder = excluded.holder, until = excluded.until
+ WHERE scheduler_leader.holder = excluded.holder OR scheduler_leader.until < clock_timestamp()
+"""
+
+
+def lead(duty: str, holder: str, *, seconds: float) -> bool:
+    """Take or renew the lease on ``duty``. Return False where another holds it."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LEAD, [duty, holder, seconds])
+        return bool(cursor.rowcount)
+
+
+class StockEntry(ModelEntry):  # type: ignore[misc]
+    """An entry that remembers what its row said when it was read: the condition of its next fire."""
+
+    def __init__(self, model: PeriodicTask, app: Any = None) -> None:
+        # ModelEntry fills in a missing last_run_at on the model itself.
+        self.stored_last_run_at = getattr(model, "stored_last_run_at", model.last_run_at)
+        super().__init__(model, app=app)
+
+
+class StockScheduler(DatabaseScheduler):  # type: ignore[misc]
+    """django-celery-beat's scheduler over the entries that belong to no job."""
+
+    Entry = StockEntry
+
+    def setup_schedule(self) -> None:
+        self.update_from_dict(self.app.conf.beat_schedule)
+
+    def enabled_models_qs(self) -> QuerySet[PeriodicTask]:
+        # A partial index of ours covers exactly this condition, so that a million entries of jobs are not read.
+        models: QuerySet[PeriodicTask] = super().enabled_models_qs().exclude(task=entries.TASK)
+        return models
+
+    def reserve(self, entry: StockEntry) -> StockEntry:
+        """Advance the entry in memory. What is stored is written by ``apply_entry``, not by a later sync."""
+        successor = self.schedule[entry.name] = next(entry)
+        return successor
+
+    def apply_entry(self, entry: StockEntry, producer: Any = None) -> None:
+        """Send a due entry, if this beat is the one that claims the fire."""
+        model = entry.model
+        claimed = PeriodicTask.objects.filter(pk=model.pk, enabled=True)
+        known = entry.stored_last_run_at
+        claimed = claimed.filter(last_run_at__isnull=True) if known is None else claimed.filter(last_run_at=known)
+        if not claimed.update(last_run_at=model.last_run_at, total_run_count=F("total_run_count") + 1):
+            logger.info("entry.claimed_elsewhere name=%s", entry.name)
+            self._initial_read = True
+            return
+        model.stored_last_run_at = maybe_make_aware(model.last_run_at)
+        self.schedule[entry.name].stored_last_run_at = model.stored_last_run_at
+        super().apply_entry(entry, producer=producer)
+
+
+class StockEntries(threading.Thread):
+    """Runs the stock scheduler in a beat while that beat holds the lease."""
+
+    def __init__(self, app: Any, *, name: str) -> None:
+        super().__init__(daemon=True, name=f"stock of {name}")
+        self._app = app
+        self._holder = name
+        self._scheduler: StockScheduler | None = None
+        self._stopping = threading.Event()
+
+    def run(self) -> None:
+        wait = 0.0
+        while not self._stopping.wait(wait):
+            try:
+                wait = self._step()
+            except (DatabaseError, InterfaceError) as error:
+                connection.close()
+                self._scheduler, wait = None, LONGEST_WAIT_SECONDS
+                logger.warning("stock.database_error error=%s", str(error).strip().split("\n")[0])
+            except Exception:
+                # One entry that cannot be read must not end the others; the stock scheduler starts anew.
+                logger.exception("stock.failed")
+                self._scheduler, wait = None, LONGEST_WAIT_SECONDS
+        self._resign()
+
+    def _step(self) -> float:
+        if not lead(DUTY, self._holder, seconds=LEASE_SECONDS):
+            self._scheduler = None
+            return LONGEST_WAIT_SECONDS
+        if self._scheduler is None:
+            self._scheduler = StockScheduler(self._app)
+            logger.info("stock.leading holder=%s", self._holder)
+        return float(min(max(self._scheduler.tick(), 0.0), LONGEST_WAIT_SECONDS))
+
+    def _resign(self) -> None:
+        """Give the lease back, so that another beat leads at once."""
+        try:
+            Leader.objects.filter(duty=DUTY, holder=self._holder).delete()
+        except (DatabaseError, InterfaceError):
+            logger.warning("stock.not_resigned holder=%s", self._holder)
+        finally:
+            connection.close()
+
+    def stop(self) -> None:
+        """Stop, and give the lease back."""
+        self._stopping.set()
+        self.join(timeout=2.0)

@@ -1,0 +1,31 @@
+"""Celery entry points. A message only asks to look; the rows decide what runs."""
+
+from __future__ import annotations
+
+import logging
+
+from celery import shared_task
+
+from scheduler import jobs, runner
+from scheduler.models import Job
+
+logger = logging.getLogger(__name__)
+
+# Acknowledged before the work: a worker that dies leaves its run to the lease, not to Redis' visibility time-out,
+# which would hand a long run out a second time.
+
+
+@shared_task(name="scheduler.run", acks_late=False, ignore_result=True)
+def run(ids: list[int]) -> None:
+    """Run the executions ``ids`` as far as they are still queued."""
+    runner.run_all(ids)
+
+
+@shared_task(name="scheduler.run_job", acks_late=False, ignore_result=True)
+def run_job(job_pk: int) -> None:
+    """Run a job now; what the beat entry of a job says, so that the stock admin's "run selected tasks" works."""
+    job = Job.objects.filter(pk=job_pk).first()
+    if job is None:
+        logger.warning("run.no_such_job job_pk=%s", job_pk)
+        return
+    jobs.run_now(job, by="beat entry")
