@@ -75,6 +75,8 @@ INSTALLED_APPS = [
     "scheduler",
     "voltmx",
     "zementis",
+    # Applications of your own; one with a module `job_type` adds kinds of jobs.
+    *env.words("EXTRA_APPS", default=()),
 ]
 MIDDLEWARE = [
     "jobsite.health.HealthMiddleware",

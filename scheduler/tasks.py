@@ -6,10 +6,13 @@ import logging
 
 from celery import shared_task
 
-from scheduler import jobs, runner
+from scheduler import jobs, runner, worker
 from scheduler.models import Job
 
 logger = logging.getLogger(__name__)
+
+# Importing it connects its signals; Celery imports this module in every worker.
+__all__ = ["run", "run_job", "worker"]
 
 # Acknowledged before the work: a worker that dies leaves its run to the lease, not to Redis' visibility time-out,
 # which would hand a long run out a second time.

@@ -43,6 +43,8 @@ def _start() -> None:
     _root.append(root)
     # No secret or address of a stack that runs in this checkout may leak into the tests.
     os.environ["DATA_DIR"] = str(root / "data")
+    # The kind of job that tests run in real workers.
+    os.environ["EXTRA_APPS"] = "tests.probe"
     servers = root / "servers"
     servers.mkdir()
     # Embedded PostgreSQL may run as another user; its own directories stay closed.

@@ -88,7 +88,7 @@ class Execution(models.Model):
     until = models.DateTimeField(null=True)
     status = models.PositiveSmallIntegerField(choices=Status.choices, default=Status.QUEUED)
     reason = models.CharField(max_length=16, choices=Reason.choices, null=True)
-    frequency = models.CharField(max_length=512, null=True, help_text="The schedule in force when it fired.")
+    frequency = models.CharField(max_length=1024, null=True, help_text="The schedule in force when it fired.")
     queue = models.CharField(max_length=64)
     priority = models.PositiveSmallIntegerField(default=5)
     concurrency_key = models.CharField(max_length=255, default="")

@@ -51,10 +51,10 @@ class Job(models.Model):
     active = models.BooleanField(default=True)
 
     expression = models.CharField(
-        max_length=512, null=True, blank=True, help_text="Quartz (6 or 7 fields) or Unix (5 fields) expression."
+        max_length=1024, null=True, blank=True, help_text="Quartz (6 or 7 fields) or Unix (5 fields) expression."
     )
     schedule_text = models.CharField(
-        max_length=512,
+        max_length=1024,
         null=True,
         blank=True,
         editable=False,

@@ -1,0 +1,68 @@
+"""A worker process' own row: which queues it serves and that it is alive. Connected to Celery's worker signals."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import Any
+
+from celery.signals import worker_ready, worker_shutting_down
+from django.db import DatabaseError, InterfaceError, connection
+
+from scheduler import processes
+from scheduler.models import Process
+
+logger = logging.getLogger(__name__)
+
+RENEW_EVERY_SECONDS = 2.0
+
+
+class Presence(threading.Thread):
+    """Renews the worker's row until it is told to stop, then removes it."""
+
+    def __init__(self, *, queues: list[str], slots: int, info: dict[str, Any]) -> None:
+        super().__init__(daemon=True)
+        self.name = processes.name_of("worker")
+        self._queues, self._slots, self._info = queues, slots, info
+        self._stopping = threading.Event()
+
+    def run(self) -> None:
+        while not self._stopping.is_set():
+            self._try(self._renew)
+            self._stopping.wait(RENEW_EVERY_SECONDS)
+        self._try(lambda: processes.remove(self.name))
+        connection.close()
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    def _renew(self) -> None:
+        processes.renew(self.name, Process.Kind.WORKER, queues=self._queues, slots=self._slots, info=self._info)
+
+    def _try(self, act: Any) -> None:
+        try:
+            act()
+        except (DatabaseError, InterfaceError) as error:
+            connection.close()
+            logger.warning("presence.database_error error=%s", str(error).strip().split("\n")[0])
+
+
+_presence: list[Presence] = []
+
+
+@worker_ready.connect
+def _appear(sender: Any = None, **_: Any) -> None:
+    controller = sender.controller
+    presence = Presence(
+        queues=sorted(queue.name for queue in sender.task_consumer.queues),
+        slots=int(controller.concurrency or 1),
+        info={"pool": str(getattr(controller.pool_cls, "__module__", "")), "node": str(sender.hostname)},
+    )
+    _presence.append(presence)
+    presence.start()
+
+
+@worker_shutting_down.connect
+def _disappear(**_: Any) -> None:
+    while _presence:
+        _presence.pop().stop()

@@ -1,0 +1,63 @@
+"""A kind of job whose arguments say how its run behaves."""
+
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from scheduler import job_types
+from scheduler.exceptions import InvalidJob, RunError
+from scheduler.job_types import Outcome, RunContext
+from scheduler.models import Status
+
+
+class ProbeJob:
+    """Records an effect and ends as its arguments say.
+
+    * ``gate``: wait until the gate of that name is gone (``deaf``: without listening for cancellation).
+    * ``status``, ``messages``, ``request``, ``response``: the outcome.
+    * ``error`` with ``retryable``: raise ``RunError``; ``crash``: raise ``ZeroDivisionError``.
+    * ``fail_attempts``: fail retryably in that many attempts, then succeed.
+    """
+
+    kind = "probe"
+    title = "Probe"
+    queue = "services"
+    unique_names = False
+
+    def check(self, arguments: Mapping[str, Any]) -> None:
+        if arguments.get("refuse"):
+            raise InvalidJob("arguments", str(arguments["refuse"]))
+
+    def run(self, arguments: Mapping[str, Any], context: RunContext) -> Outcome:
+        from tests.probe.models import Effect, Gate
+
+        Effect.objects.create(execution_id=context.execution_id, attempt=context.attempt)
+        pause = threading.Event()
+        gate = arguments.get("gate")
+        while gate and Gate.objects.filter(name=gate).exists():
+            if not arguments.get("deaf"):
+                context.check()
+            pause.wait(0.02)
+        if context.attempt <= arguments.get("fail_attempts", 0):
+            raise RunError(f"attempt {context.attempt} fails", retryable=True)
+        if "error" in arguments:
+            raise RunError(arguments["error"], retryable=bool(arguments.get("retryable")))
+        if arguments.get("crash"):
+            return Outcome(Status(1 // 0))
+        return Outcome(
+            Status(arguments.get("status", Status.SUCCEEDED)),
+            tuple(arguments.get("messages", ())),
+            request=arguments.get("request"),
+            response=arguments.get("response"),
+        )
+
+    def masked(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        return {**arguments, "secret": "********"} if "secret" in arguments else dict(arguments)
+
+    def forget(self, execution_ids: Sequence[int]) -> None:
+        from tests.probe.models import Effect
+
+        Effect.objects.filter(execution_id__in=list(execution_ids)).delete()
+
+
+job_types.register(ProbeJob())
