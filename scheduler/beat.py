@@ -8,7 +8,6 @@ half done, since a claim is one transaction. Housekeeping and entries that belon
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from typing import Any
 
@@ -39,19 +38,21 @@ class Listener:
         self._connection: psycopg.Connection[Any] | None = None
 
     def wait(self, seconds: float) -> None:
-        """Return after ``seconds``, or as soon as a job changed. Raises ``psycopg.Error`` where the database is away."""
+        """Return after ``seconds``, or as soon as a job changed. Raises ``psycopg.Error``: no database."""
         if self._connection is None or self._connection.closed:
-            self.open()
-        assert self._connection is not None  # noqa: S101 - opened above
+            self._connection = self._open()
         for _ in self._connection.notifies(timeout=max(seconds, 0.0), stop_after=1):
             pass
 
-    def open(self) -> None:
+    def _open(self) -> psycopg.Connection[Any]:
         """Connect and listen. A change before this is seen by the look at the table that follows."""
         parameters = connection.get_connection_params()
         wanted = {key: parameters[key] for key in ("host", "port", "user", "password", "dbname") if parameters.get(key)}
-        self._connection = psycopg.connect(**wanted, autocommit=True, application_name="jobsite beat listener")
-        self._connection.execute(f"LISTEN {CHANNEL}")
+        listening: psycopg.Connection[Any] = psycopg.connect(
+            **wanted, autocommit=True, application_name="jobsite beat listener"
+        )
+        listening.execute(f"LISTEN {CHANNEL}")
+        return listening
 
     def close(self) -> None:
         if self._connection is not None:
@@ -59,7 +60,7 @@ class Listener:
             self._connection = None
 
 
-class JobScheduler(Scheduler):
+class JobScheduler(Scheduler):  # type: ignore[misc]
     """Fires jobs from PostgreSQL; what ``celery beat -S`` loads."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -133,8 +133,14 @@ def _claim(cursor: Any, locked: Sequence[tuple[Any, ...]]) -> Claimed:
 
 def _due_job(state: tuple[Any, ...], definition: tuple[Any, ...]) -> DueJob:
     grace = definition[8] if definition[8] is not None else settings.SCHEDULER_MISFIRE_GRACE_SECONDS
+    job_pk, next_fire_at, recompute, last_number, open_runs, entry_id = state[:6]
     return DueJob(
-        *state[:6],
+        job_pk=job_pk,
+        next_fire_at=next_fire_at,
+        recompute=recompute,
+        last_number=last_number,
+        open_runs=open_runs,
+        entry_id=entry_id,
         kind=definition[1],
         schedule=Schedule(*definition[2:7]),
         misfire=definition[7],
@@ -307,9 +313,7 @@ def replace_open(cursor: Any, job_pk: int) -> None:
     cursor.execute("SELECT id, status FROM scheduler_execution WHERE job_id = %s AND status < 2", [job_pk])
     for execution_id, status in cursor.fetchall():
         if status == Status.QUEUED:
-            end_queued_locked(
-                cursor, execution_id, job_pk, status=Status.CANCELLED, message="replaced by a newer run"
-            )
+            end_queued_locked(cursor, execution_id, job_pk, status=Status.CANCELLED, message="replaced by a newer run")
         else:
             cursor.execute(
                 "UPDATE scheduler_execution SET cancel_requested = true WHERE id = %s AND status = 1", [execution_id]

@@ -81,10 +81,16 @@ def start(ids: Sequence[int], *, worker: str) -> list[Started]:
             },
         )
         rows = cursor.fetchall()
-    started = [Started(*row[:11], json.loads(row[11]), *row[12:]) for row in rows]
+    started = [_started(row) for row in rows]
     if len(started) < len(ids):
         _expire([execution for execution in ids if execution not in {run.execution_id for run in started}])
     return started
+
+
+def _started(row: tuple[Any, ...]) -> Started:
+    values = list(row)
+    values[11] = json.loads(values[11])
+    return Started(*values)
 
 
 def _expire(ids: Sequence[int]) -> None:

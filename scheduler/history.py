@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 from typing import Any
 
 
-class Strategy(str, Enum):
+class Strategy(StrEnum):
     """The history strategies by their wire names."""
 
     OFF = "OFF"

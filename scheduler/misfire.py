@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import Enum
+from enum import StrEnum
 
 NextAfter = Callable[[datetime], "datetime | None"]
 
 
-class Misfire(str, Enum):
+class Misfire(StrEnum):
     """The misfire policies."""
 
     FIRE_ONCE = "fire_once"

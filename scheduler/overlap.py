@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import Enum, StrEnum
 
 
-class Overlap(str, Enum):
+class Overlap(StrEnum):
     """The overlap policies."""
 
     SKIP = "skip"

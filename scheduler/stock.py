@@ -64,7 +64,8 @@ class StockScheduler(DatabaseScheduler):  # type: ignore[misc]
 
     def reserve(self, entry: StockEntry) -> StockEntry:
         """Advance the entry in memory. What is stored is written by ``apply_entry``, not by a later sync."""
-        successor = self.schedule[entry.name] = next(entry)
+        successor: StockEntry = next(entry)
+        self.schedule[entry.name] = successor
         return successor
 
     def apply_entry(self, entry: StockEntry, producer: Any = None) -> None:

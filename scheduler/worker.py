@@ -50,7 +50,7 @@ class Presence(threading.Thread):
 _presence: list[Presence] = []
 
 
-@worker_ready.connect
+@worker_ready.connect  # type: ignore[untyped-decorator]
 def _appear(sender: Any = None, **_: Any) -> None:
     controller = sender.controller
     presence = Presence(
@@ -62,7 +62,7 @@ def _appear(sender: Any = None, **_: Any) -> None:
     presence.start()
 
 
-@worker_shutting_down.connect
+@worker_shutting_down.connect  # type: ignore[untyped-decorator]
 def _disappear(**_: Any) -> None:
     while _presence:
         _presence.pop().stop()

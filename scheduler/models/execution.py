@@ -1,4 +1,4 @@
-"""An execution: one due instant of a job and what became of it. Only ``scheduler.executions`` and the clock write it."""
+"""An execution: one due instant of a job and what became of it. ``scheduler.executions`` and the clock write it."""
 
 from __future__ import annotations
 

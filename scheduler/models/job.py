@@ -37,9 +37,7 @@ class Job(models.Model):
     """The definition of a job: cold data, written when somebody edits it."""
 
     kind = models.CharField(max_length=32, editable=False, help_text="Which job type runs it.")
-    number = models.BigIntegerField(
-        "id", editable=False, help_text="The id that clients see; unique within the kind."
-    )
+    number = models.BigIntegerField("id", editable=False, help_text="The id that clients see; unique within the kind.")
     name = models.CharField(max_length=255)
     name_key = models.CharField(
         max_length=255,
@@ -86,9 +84,7 @@ class Job(models.Model):
         max_length=255, blank=True, default="", help_text="Runs with the same key share one concurrency limit."
     )
 
-    history_strategy = models.CharField(
-        max_length=8, choices=_choices(Strategy), default=Strategy.MINIMAL.value
-    )
+    history_strategy = models.CharField(max_length=8, choices=_choices(Strategy), default=Strategy.MINIMAL.value)
     retention_days = models.PositiveIntegerField(default=30)
     arguments = models.JSONField(default=dict)
 
