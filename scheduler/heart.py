@@ -68,9 +68,11 @@ class Heart:
                     connection.close()
                     self._changed.wait()
                     due = time.monotonic() + interval
-                nearest = min(run.deadline for run in self._runs.values() if run.stop_reason is None) if any(
-                    run.stop_reason is None for run in self._runs.values()
-                ) else due
+                nearest = (
+                    min(run.deadline for run in self._runs.values() if run.stop_reason is None)
+                    if any(run.stop_reason is None for run in self._runs.values())
+                    else due
+                )
                 self._changed.wait(max(0.0, min(due, nearest, time.monotonic() + 0.5) - time.monotonic()))
                 runs = list(self._runs.values())
             now = time.monotonic()
@@ -117,6 +119,4 @@ class Heart:
         except (DatabaseError, InterfaceError):
             connection.close()
             logger.exception("run.abandon_failed execution_id=%s", run.execution_id)
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(
-            ctypes.c_ulong(run.thread_id), ctypes.py_object(RunCancelled)
-        )
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(run.thread_id), ctypes.py_object(RunCancelled))

@@ -26,6 +26,7 @@ UPDATE scheduler_jobstate s
  WHERE s.job_id = v.job_id
 """
 
+
 def purge(*, batch: int = 1000) -> int:
     """Delete up to ``batch`` expired executions with all that hangs on them; return how many. Short means done."""
     with transaction.atomic(), connection.cursor() as cursor:

@@ -24,7 +24,9 @@ def zone_of(name: str) -> ZoneInfo:
             raise ValueError(name)
         return ZoneInfo(name)
     except Exception:
-        raise InvalidSchedule("zone", f"'{name[:64]}' is not a time zone; use an IANA name such as Europe/Berlin") from None
+        raise InvalidSchedule(
+            "zone", f"'{name[:64]}' is not a time zone; use an IANA name such as Europe/Berlin"
+        ) from None
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,9 @@ class Schedule:
         fire = self.next_after(now)
         if fire is None:
             what = f"'{self.expression}'" if self.expression is not None else "the instant to run at"
-            raise NeverFires("expression" if self.expression is not None else "run_at", f"{what} never fires from now on")
+            raise NeverFires(
+                "expression" if self.expression is not None else "run_at", f"{what} never fires from now on"
+            )
         return fire
 
     def next_after(self, instant: datetime) -> datetime | None:
