@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from scheduler.exceptions import InvalidSchedule, NeverFires
 from scheduler.models.job import Job
-from scheduler.quartz import InvalidQuartzExpression
+from scheduler.quartz import InvalidExpression
 from scheduler.schedule_text import ScheduleExpression, parse_schedule
 
 _TICK = timedelta(microseconds=1)
@@ -56,7 +56,7 @@ class Schedule:
         if self.expression is not None:
             try:
                 parse_schedule(self.expression)
-            except InvalidQuartzExpression as refusal:
+            except InvalidExpression as refusal:
                 raise InvalidSchedule("expression", str(refusal)) from None
         for instant in (self.run_at, self.starts_at, self.ends_at):
             if instant is not None and instant.tzinfo is None:

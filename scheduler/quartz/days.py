@@ -10,6 +10,7 @@ from calendar import isleap
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
+from typing import ClassVar, Protocol
 
 from scheduler.quartz.fields import DAY_OF_MONTH, DAY_OF_WEEK, FIRST_YEAR, LAST_YEAR, bits, read_mask, read_run
 
@@ -76,7 +77,7 @@ class DayOfWeekRule:
     mask: int
     nth: int = 0
 
-    moves_to_weekdays = False
+    moves_to_weekdays: ClassVar[bool] = False
 
     def days_in(self, length: int, first_weekday: int, missing: int = 0) -> int:
         """The mask of matching days, bit 0 for the first, of a month of that length and first weekday."""
@@ -90,6 +91,15 @@ class DayOfWeekRule:
         if self.nth < 0:
             return day + 7 >= length
         return self.nth in (0, day // 7 + 1)
+
+
+class DayRule(Protocol):
+    """What names days of a month."""
+
+    @property
+    def moves_to_weekdays(self) -> bool: ...
+
+    def days_in(self, length: int, first_weekday: int, missing: int = 0) -> int: ...
 
 
 _SHIFT = re.compile(r"L(?:-(?P<offset>[0-9]+))?(?P<last_w>W)?|(?P<day>[0-9]+)W")
@@ -149,9 +159,7 @@ class DayCalendar:
 
     __slots__ = ("_masks", "_missing", "_months", "_rule", "_variants", "_years", "moves_to_weekdays", "window")
 
-    def __init__(
-        self, rule: DayOfMonthRule | DayOfWeekRule, *, months: int, years: int, missing: tuple[int, ...] = ()
-    ) -> None:
+    def __init__(self, rule: DayRule, *, months: int, years: int, missing: tuple[int, ...] = ()) -> None:
         self._rule = rule
         self._months = months
         self._years = years

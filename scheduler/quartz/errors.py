@@ -1,8 +1,13 @@
-"""The one error this package raises for a text."""
+"""What is raised for a text that cannot be read.
+
+InvalidExpression            a ValueError
+├── InvalidQuartzExpression  six or seven fields
+└── InvalidUnixExpression    five fields
+"""
 
 
-class InvalidQuartzExpression(ValueError):  # noqa: N818 - the name is part of the public interface
-    """The text is not a Quartz expression.
+class InvalidExpression(ValueError):  # noqa: N818 - reads as what it says
+    """The text is not an expression.
 
     `field` names the field at fault ("hour", "day of week", ... or "expression" for the text as a whole),
     `text` is the offending part as it was written (shortened when long), `allowed` says what may stand there.
@@ -17,8 +22,16 @@ class InvalidQuartzExpression(ValueError):  # noqa: N818 - the name is part of t
         super().__init__(f"{field}: {self.text!r} {problem}; allowed: {allowed}.")
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _rebuild, (self.field, self.text, self.allowed, self.problem)
+        return _rebuild, (type(self), self.field, self.text, self.allowed, self.problem)
 
 
-def _rebuild(field: str, text: str, allowed: str, problem: str) -> InvalidQuartzExpression:
-    return InvalidQuartzExpression(field=field, text=text, allowed=allowed, problem=problem)
+class InvalidQuartzExpression(InvalidExpression):
+    """The text is not a Quartz expression."""
+
+
+class InvalidUnixExpression(InvalidExpression):
+    """The text is not a five-field Unix expression."""
+
+
+def _rebuild(error: type[InvalidExpression], field: str, text: str, allowed: str, problem: str) -> InvalidExpression:
+    return error(field=field, text=text, allowed=allowed, problem=problem)

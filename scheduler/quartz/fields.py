@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from scheduler.quartz.errors import InvalidQuartzExpression
+from scheduler.quartz.errors import InvalidExpression, InvalidQuartzExpression
 
 FIRST_YEAR = 1970  # nothing fires before it
 LAST_YEAR = 2199  # where `*` and open steps of the year end, and every search with them
@@ -31,9 +31,11 @@ class Field:
     max_step: int  # the largest step after `*` or a single value; 0: any
     allowed: str
     names: tuple[str, ...] = ()
+    error: type[InvalidExpression] = InvalidQuartzExpression
 
-    def refuse(self, text: str, problem: str = "is not valid") -> InvalidQuartzExpression:
-        return InvalidQuartzExpression(field=self.name, text=text, allowed=self.allowed, problem=problem)
+    def refuse(self, text: str, problem: str = "is not valid") -> InvalidExpression:
+        """What to raise for a part of this field."""
+        return self.error(field=self.name, text=text, allowed=self.allowed, problem=problem)
 
 
 _SIXTY = "0-59, * , lists (1,2), ranges (1-5), steps up to 59 (*/5, 0/15, 1-30/2)"
