@@ -40,12 +40,11 @@ def describe(text: str) -> str:
     else:
         day = weekdays(read_day_of_week(day_of_week))
     time, daily = times(second, minute, hour)
-    parts = [
-        time,
-        day or ("every day" if daily else ""),
-        months(read_mask(MONTH, month)),
-        years(rest[0] if rest else "*"),
-    ]
+    return sentence(time, day or ("every day" if daily else ""), months(read_mask(MONTH, month)), years(*rest))
+
+
+def sentence(*parts: str) -> str:
+    """The parts that say something, in one line."""
     return ", ".join(part for part in parts if part)
 
 
