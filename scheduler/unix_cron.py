@@ -17,7 +17,7 @@ from scheduler.quartz.days import DayCalendar, DayOfMonthRule, DayOfWeekRule, Sh
 from scheduler.quartz.description import days_of_month, months, sentence, times, weekdays
 from scheduler.quartz.fields import DAY_OF_MONTH, HOUR, MINUTE, MONTH, Field, read_run, read_years
 
-MAX_LENGTH = 512
+MAX_LENGTH = 256
 _MINUTE = replace(MINUTE, error=InvalidUnixExpression)
 _HOUR = replace(HOUR, error=InvalidUnixExpression)
 _DAY_OF_MONTH = replace(
@@ -99,7 +99,8 @@ def split_fields(text: str) -> list[str]:
     for field, written in zip(_FIELDS, fields, strict=True):
         for item in written.split(","):
             _check(field, item)
-    return fields
+    # A value given twice means no more, and costs croniter time.
+    return [",".join(dict.fromkeys(written.split(","))) for written in fields]
 
 
 def _check(field: Field, item: str) -> None:

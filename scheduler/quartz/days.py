@@ -127,7 +127,7 @@ def read_day_of_month(text: str) -> DayOfMonthRule:
     """The rule of a day-of-month field other than `?`. Raises InvalidQuartzExpression."""
     mask = 0
     shifts: dict[Shift, None] = {}
-    for item in text.split(","):
+    for item in dict.fromkeys(text.split(",")):
         shift = read_shift(item)
         if shift is None:
             mask |= bits(DAY_OF_MONTH, read_run(DAY_OF_MONTH, item))

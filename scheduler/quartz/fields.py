@@ -12,7 +12,7 @@ from functools import lru_cache
 from scheduler.quartz.errors import InvalidExpression, InvalidQuartzExpression
 
 FIRST_YEAR = 1970  # nothing fires before it
-LAST_YEAR = 2199  # where `*` and open steps of the year end, and every search with them
+LAST_YEAR = 2149  # where `*` and open steps of the year end, and every search with them; Quartz looks 100 years ahead
 _FIRST_WRITTEN_YEAR = 1900  # Quartz lets a text name years before the first; a two-digit year is a slip
 
 MONTH_NAMES = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
@@ -121,6 +121,8 @@ def bits(field: Field, run: Run) -> int:
     """The mask of a run's values."""
     if run.kind == "value":
         return 1 << run.low
+    if run.step == 1 and run.high >= run.low:
+        return (2 << run.high) - (1 << run.low)
     if run.high >= run.low:
         return sum(1 << value for value in range(run.low, run.high + 1, run.step))
     # The step carries on through the wrap; fields that count from 1 keep their highest value instead of 0.
@@ -134,7 +136,7 @@ def bits(field: Field, run: Run) -> int:
 def read_mask(field: Field, text: str) -> int:
     """The mask of a list of runs. Raises InvalidQuartzExpression."""
     mask = 0
-    for item in text.split(","):
+    for item in dict.fromkeys(text.split(",")):  # a long list can only be long by repeating itself
         mask |= bits(field, read_run(field, item))
     return mask
 

@@ -22,7 +22,7 @@ class FireTimes:
     """An immutable, hashable expression that fires. Two are equal when their texts are.
 
     Instants passed in must be aware, else ValueError is raised; their fraction of a second is taken into account,
-    and no fire ever has one. Searches end with the year 2199 and never reach back before 1970.
+    and no fire ever has one. Searches end with the year 2149 and never reach back before 1970.
     """
 
     text: str
@@ -39,7 +39,7 @@ class FireTimes:
         """The first fire strictly after `instant`, as an aware datetime in `zone`; None if there is none.
 
         From within the first pass of a repeated hour only what is later on the wall clock follows, as in Quartz.
-        Searches end with the year 2199. Raises ValueError for a naive datetime.
+        Searches end with the year 2149. Raises ValueError for a naive datetime.
         """
         if instant.tzinfo is zone:
             # The quick way, in half the time: subtraction within one zone is on its wall clock.
@@ -182,6 +182,13 @@ class FireTimes:
             following = clock.next_hour[hour]
             if following != hour:
                 if following == 24:
+                    found = days.first_from(day + 1)
+                    if found is None:
+                        return None
+                    if found > day + 3:
+                        # Quartz goes to the first hour of the next day first, which no gap can carry this far.
+                        wall, offset = offsets.place(found * DAY)
+                        continue
                     following, day = clock.first_hour, day + 1
                 wall, offset = _land(day, following, 0, offsets)
                 continue
@@ -207,10 +214,14 @@ class FireTimes:
             shown, offset = offsets.place(found)
             if shown == found:
                 return found - offset
-            # Within a gap: before it.
+            # Within a gap: before it, which an earlier match often is without looking for where the gap begins.
             length = shown - found
-            old = offset - length
-            wall = change_between(found - old - length - 1, found - old, zone) + old - 1
+            earlier = self._previous_wall(found - 1, days)
+            if earlier is None or earlier <= found - length:
+                wall = found - length
+            else:
+                old = offset - length
+                wall = change_between(found - old - length - 1, found - old, zone) + old - 1
         return None
 
 
