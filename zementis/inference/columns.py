@@ -53,6 +53,9 @@ def _number(array: Column, field: Field) -> Column:
     if array.dtype.kind not in "fiub":
         raise _refusal(f"Input '{field.name}' takes numbers.")
     values = array.astype(np.float64, copy=False)
+    if field.type == "FLOAT":
+        # A PMML field or ONNX input of single precision holds no more; the splits of a tree were chosen among such.
+        values = values.astype(np.float32).astype(np.float64)
     if np.isinf(values).any():
         values = np.where(np.isinf(values), np.nan, values)
     known = values[~np.isnan(values)] if field.type in {"INTEGER", "BOOLEAN"} else values[:0]

@@ -12,10 +12,14 @@ import resource
 import sys
 from typing import Any
 
+from zementis.inference import comparison, jvm, onnx, onnx_graph, pmml, pypmml, samples
 from zementis.inference.archive import unpack
-from zementis.inference.description import ModelDescription
+from zementis.inference.description import Engine, ModelDescription
 from zementis.inference.errors import INVALID_ONNX, INVALID_XML, InvalidModel, ScoringError
+from zementis.inference.expressions import NotCompilable
 from zementis.inference.limits import MEGABYTE, Limits
+from zementis.inference.pmml import Document
+from zementis.inference.trees import TreeScorer
 
 
 def main() -> None:
@@ -29,7 +33,7 @@ def main() -> None:
     try:
         result = _describe(sys.stdin.buffer.read(), order["format"], limits)
     finally:
-        _stop_java()
+        jvm.stop()
     with os.fdopen(answer, "wb") as stream:
         stream.write(json.dumps(result).encode())
 
@@ -64,8 +68,6 @@ def _describe(data: bytes, kind: str, limits: Limits) -> dict[str, Any]:
 
 
 def _onnx(model: bytes) -> ModelDescription:
-    from zementis.inference import onnx, onnx_graph, samples
-
     graph = onnx_graph.read(model)
     scorer = onnx.OnnxScorer(graph)
     # Text inputs are not tried: an encoder refuses words it has not seen, and the file's own are not told apart.
@@ -86,30 +88,45 @@ def _onnx(model: bytes) -> ModelDescription:
 
 
 def _pmml(model: bytes, limits: Limits) -> ModelDescription:
-    from zementis.inference import pmml, pypmml, samples
-
     document = pmml.read(model, limits=limits)
-    scorer = pypmml.PypmmlScorer(document)
-    scorer.score(samples.rows(document.inputs))
+    compiled, reason = _compiled(document)
+    # pypmml loads every model: it is the judge of the compiled one, and the engine of all others.
+    reference = pypmml.PypmmlScorer(document)
+    rows = _rows(document, compiled)
+    answers = reference.score(rows)
+    engine: Engine = "pypmml"
+    if compiled is not None:
+        difference = comparison.difference(compiled.score(rows), answers)
+        if difference is None:
+            engine = "trees"
+            reason = f"Its trees are compiled and agree with pypmml on {samples.ROWS} made-up rows; no Java is needed."
+        else:
+            reason = f"Runs on pypmml: its trees can be compiled, but {difference}."
     return ModelDescription(
         name=document.name,
         description=document.description,
         format="PMML",
         model_class=document.model_class,
         inputs=document.inputs,
-        outputs=scorer.outputs,
+        outputs=reference.outputs,
         accepts_missing=document.accepts_missing,
-        engine="pypmml",
-        engine_reason="PMML models run on pypmml.",
+        engine=engine,
+        engine_reason=reason,
         creation_date=document.creation_date,
     )
 
 
-def _stop_java() -> None:
-    # Imported only where a PMML model was loaded.
-    jvm = sys.modules.get("zementis.inference.jvm")
-    if jvm is not None:
-        jvm.stop()
+def _compiled(document: Document) -> tuple[TreeScorer | None, str]:
+    """Give the compiled model, or None and why it runs on pypmml."""
+    try:
+        return TreeScorer(document), ""
+    except NotCompilable as error:
+        return None, f"Runs on pypmml: the tree compiler does not cover it ({error})."
+
+
+def _rows(document: Document, compiled: TreeScorer | None) -> dict[str, Any]:
+    numbers = document.bounds() | (compiled.splits if compiled is not None else {})
+    return samples.rows(document.inputs, numbers=numbers, words=document.categories(), holes=document.accepts_missing)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from zementis.inference.archive import unpack
 from zementis.inference.description import Engine, Format
+from zementis.inference.errors import InvalidModel
 from zementis.inference.limits import Limits
 from zementis.inference.scorer import Scorer
 
@@ -22,6 +23,14 @@ def load(source: bytes, *, format: Format, engine: Engine | None = None) -> Scor
 
         return onnx.OnnxScorer(onnx_graph.read(data))
     from zementis.inference import pmml, pypmml
+    from zementis.inference.expressions import NotCompilable
+    from zementis.inference.trees import TreeScorer
 
     document = pmml.read(data, limits=limits)
+    if engine != "pypmml":
+        try:
+            return TreeScorer(document)
+        except NotCompilable as error:
+            if engine == "trees":
+                raise InvalidModel(f"The model's trees cannot be compiled: {error}.") from error
     return pypmml.PypmmlScorer(document)

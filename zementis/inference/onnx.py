@@ -79,7 +79,7 @@ class OnnxScorer:
         try:
             self._session = session(graph.content)
         except Exception as error:  # onnxruntime's exceptions have no common base but this
-            raise InvalidModel(INVALID_ONNX, f"onnxruntime cannot load the model: {_first_line(error)}.") from error
+            raise InvalidModel(INVALID_ONNX, f"onnxruntime cannot load the model: {first_line(error)}.") from error
         self.accepts_missing = graph.accepts_missing
         self.size_bytes = 2 * len(graph.content)
         self._inputs: list[_Input] = []
@@ -128,7 +128,7 @@ class OnnxScorer:
         except MemoryError:
             raise
         except Exception as error:  # as above
-            raise ScoringError(f"onnxruntime cannot score the rows: {_first_line(error)}.", retryable=False) from error
+            raise ScoringError(f"onnxruntime cannot score the rows: {first_line(error)}.", retryable=False) from error
         columns: list[Column] = []
         for output, answer in zip(self._outputs, answers, strict=True):
             matrix = np.asarray(answer)
@@ -190,7 +190,7 @@ class OnnxScorer:
             try:
                 answer = np.asarray(self._session.run([tensor.name], feed)[0])
             except Exception as error:  # as above
-                raise InvalidModel(INVALID_ONNX, f"onnxruntime cannot run the model: {_first_line(error)}.") from error
+                raise InvalidModel(INVALID_ONNX, f"onnxruntime cannot run the model: {first_line(error)}.") from error
             width = answer.size // rows if answer.ndim else 0
         if not 1 <= width <= MAX_WIDTH:
             raise InvalidModel(
@@ -224,6 +224,7 @@ def _typed(column: Column, kind: str) -> Column:
     return column.astype(bool) if kind == "BOOLEAN" else column.astype(object)
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """Give what onnxruntime says in the first line of its message, without the full stop."""
     lines = str(error).splitlines() or [type(error).__name__]
     return lines[0][:300].rstrip(".")

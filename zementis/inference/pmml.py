@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
+import struct
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element  # noqa: S405  # a type only; xml.py parses
 
@@ -41,6 +42,7 @@ DEFAULT_NAMESPACE = "http://www.dmg.org/PMML-4_4"
 _MISSING_VALUE_STRATEGIES = frozenset({"lastPrediction", "defaultChild", "weightedConfidence", "aggregateNodes"})
 _INPUT_USAGES = frozenset({"active"})
 _DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
+_NUMBER = re.compile(r"[+-]?\d{1,15}(\.\d{1,17})?")
 _WRITTEN_DATES = ("%a %b %d %H:%M:%S %Y", "%m/%d/%y %H:%M:%S", "%b %d, %Y", "%d/%m/%Y")
 
 
@@ -56,19 +58,47 @@ class Document:
     model_class: str
     inputs: tuple[Field, ...]
     outputs: tuple[Field, ...]
-    """The model's own Output fields; empty where the file declares none and the engine supplies its own."""
+    """The declared Output fields; empty where the file declares none and the engine supplies its own."""
+    output_elements: tuple[Element, ...]
+    """The elements of those fields."""
+    target: str | None
+    """Name of the target field, if the model has one."""
     accepts_missing: bool
     creation_date: datetime.date | None
 
     def text(self) -> str:
-        """Give the document for an engine, with every Output field of the model marked as a final result.
+        """Give the document for pypmml, with two changes.
 
-        The anomaly scores of the reference's example are declared isFinalResult="false", and an engine that follows
-        the mark leaves them out.
+        Every Output field of the model counts as a final result: the anomaly scores of the reference's example are
+        declared isFinalResult="false", and pypmml would leave them out. And the value a single-precision field is
+        compared with is written out as that precision holds it: pypmml compares in double precision, so a row that
+        lies on a tree's split would take the other branch than in the estimator.
         """
         for output in self.model.findall("Output/OutputField"):
             output.attrib.pop("isFinalResult", None)
+        single = {field.name for field in self.inputs if field.type == "FLOAT"}
+        for predicate in self.model.iter("SimplePredicate"):
+            if predicate.get("field") in single:
+                predicate.set("value", _single_precision(predicate.get("value", "")))
         return xml.serialise(self.root, namespace=self.namespace)
+
+    def bounds(self) -> dict[str, list[float]]:
+        """Give the numbers the data dictionary mentions for each input: bounds of intervals and listed values."""
+        found: dict[str, list[float]] = {}
+        for field in self.root.findall("DataDictionary/DataField"):
+            texts = [part.get(side) for part in field.findall("Interval") for side in ("leftMargin", "rightMargin")]
+            texts += [part.get("value") for part in field.findall("Value")]
+            found[field.get("name", "")] = [float(text) for text in texts if text and _NUMBER.fullmatch(text)]
+        return found
+
+    def categories(self) -> dict[str, list[str]]:
+        """Give the valid values the data dictionary lists for each input."""
+        return {
+            field.get("name", ""): [
+                part.get("value", "") for part in field.findall("Value") if part.get("property", "valid") == "valid"
+            ]
+            for field in self.root.findall("DataDictionary/DataField")
+        }
 
 
 def read(data: bytes, *, limits: Limits) -> Document:
@@ -87,9 +117,10 @@ def read(data: bytes, *, limits: Limits) -> Document:
     )
     targets = [field.get("name", "") for field in mining_fields if field.get("usageType") in {"target", "predicted"}]
     target_type = types.get(targets[0], "DOUBLE") if targets else "DOUBLE"
+    output_elements = _outputs(model)
     outputs = tuple(
         Field(name=field.get("name", ""), type=_output_type(field, target_type=target_type), usage="OUTPUT")
-        for field in model.findall("Output/OutputField")
+        for field in output_elements
     )
     _check_fields(inputs, "input", limits)
     _check_fields(outputs, "output", limits)
@@ -105,6 +136,8 @@ def read(data: bytes, *, limits: Limits) -> Document:
         model_class=model.tag,
         inputs=inputs,
         outputs=outputs,
+        output_elements=output_elements,
+        target=targets[0] if targets else None,
         accepts_missing=_accepts_missing(model),
         creation_date=_date(root.findtext("Header/Timestamp") or ""),
     )
@@ -117,6 +150,26 @@ def _model(root: Element) -> Element:
     if next(models[0].iter("NearestNeighborModel"), None) is not None:
         raise InvalidModel("Nearest-neighbour models (NearestNeighborModel) are not supported.")
     return models[0]
+
+
+def _single_precision(text: str) -> str:
+    """Give a number's nearest single-precision value, written with all its digits; other text as it is."""
+    try:
+        return repr(struct.unpack("<f", struct.pack("<f", float(text)))[0])
+    except (ValueError, OverflowError):
+        return text
+
+
+def _outputs(model: Element) -> tuple[Element, ...]:
+    """Give the declared outputs: the model's own, or where a chain of models has none, those of its last link."""
+    declared = tuple(model.findall("Output/OutputField"))
+    segmentation = model.find("Segmentation")
+    if declared or segmentation is None or segmentation.get("multipleModelMethod") != "modelChain":
+        return declared
+    links = [child for segment in segmentation.findall("Segment") for child in segment if child.tag in MODEL_CLASSES]
+    if not links:
+        return ()
+    return tuple(field for field in _outputs(links[-1]) if field.get("isFinalResult", "true") != "false")
 
 
 def _known(types: dict[str, str], name: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,20 +13,23 @@ if TYPE_CHECKING:
     from zementis.inference.scorer import Column
 
 ROWS = 100
+_HOLES = 0.1
 _SEED = 20261122
 
 
 def rows(
     inputs: Sequence[Field],
     *,
-    numbers: dict[str, Sequence[float]] | None = None,
-    words: dict[str, Sequence[str]] | None = None,
+    numbers: Mapping[str, Sequence[float]] | None = None,
+    words: Mapping[str, Sequence[str]] | None = None,
     count: int = ROWS,
+    holes: bool = False,
 ) -> dict[str, Column]:
     """Give ``count`` rows as columns.
 
     ``numbers`` are thresholds or bounds by input: half of an input's values are one of them, or lie a little beside
-    it, since that is where two engines come apart; ``words`` are an input's known categories.
+    it, since that is where two engines come apart; ``words`` are an input's known categories. With ``holes`` a tenth of
+    the numbers is missing.
     """
     random = np.random.default_rng(_SEED)
     columns: dict[str, Column] = {}
@@ -35,7 +38,8 @@ def rows(
             columns[field.name] = random.integers(0, 2, count).astype(np.float64)
         elif field.type in {"DOUBLE", "FLOAT", "INTEGER"}:
             known = np.asarray((numbers or {}).get(field.name, ()), dtype=np.float64)
-            columns[field.name] = _numbers(random, known, count=count, whole=field.type == "INTEGER")
+            values = _numbers(random, known, count=count, whole=field.type == "INTEGER")
+            columns[field.name] = np.where(random.random(count) < _HOLES, np.nan, values) if holes else values
         else:
             labels = list((words or {}).get(field.name, ())) or ["a"]
             columns[field.name] = random.choice(np.array(labels, dtype=object), count)
