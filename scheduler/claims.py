@@ -8,22 +8,20 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
 
 from scheduler import job_types
+from scheduler.due import Batch, DueJob
 from scheduler.exceptions import UnknownJobType
 from scheduler.executions import REPUBLISH_SECONDS, end_queued_locked, release_held
 from scheduler.messages import Hint
-from scheduler.misfire import Plan, plan
 from scheduler.models import Reason, Status, Trigger
-from scheduler.overlap import Decision, decide
-from scheduler.schedule import Schedule
+from scheduler.overlap import Decision
 
 
 @dataclass(frozen=True)
@@ -34,58 +32,18 @@ class Claimed:
     jobs: int
 
 
-@dataclass(slots=True)
-class DueJob:
-    """A locked job whose ``next_fire_at`` has passed, with what is needed to decide about it."""
-
-    job_pk: int
-    next_fire_at: datetime  # None only where ``lock`` returned it: nothing will fire
-    recompute: bool
-    last_number: int
-    open_runs: int
-    entry_id: int | None
-    kind: str
-    schedule: Schedule
-    misfire: str
-    grace: timedelta
-    overlap: str
-    priority: int
-    queue: str
-    headers: str
-    concurrency_key: str
-    frequency: str | None
-    visible: bool
-    retention_days: int
-
-
-@dataclass(slots=True)
-class Batch:
-    """The rows that a claim will write."""
-
-    rows: list[tuple[Any, ...]] = field(default_factory=list)
-    states: list[tuple[int, datetime | None, int]] = field(default_factory=list)
-    entries: list[tuple[int, datetime | None, int]] = field(default_factory=list)
-    replaced: list[int] = field(default_factory=list)
-    headers: dict[int, str] = field(default_factory=dict)
-
-
-_DUE = """
-SELECT job_id, next_fire_at, recompute, last_number, open_runs, entry_id, now()
-  FROM scheduler_jobstate WHERE next_fire_at <= now() ORDER BY next_fire_at LIMIT %s FOR UPDATE SKIP LOCKED
+_STATE = """
+SELECT job_id, (extract(epoch FROM next_fire_at) * 1000000)::bigint, recompute, last_number, open_runs, entry_id,
+       (extract(epoch FROM now()) * 1000000)::bigint
+  FROM scheduler_jobstate
 """
-_DUE_ONE = """
-SELECT job_id, next_fire_at, recompute, last_number, open_runs, entry_id, now()
-  FROM scheduler_jobstate WHERE job_id = %s AND next_fire_at <= now() FOR UPDATE
-"""
-_LOCK_ONE = """
-SELECT job_id, next_fire_at, recompute, last_number, open_runs, entry_id
-  FROM scheduler_jobstate WHERE job_id = %s FOR UPDATE
-"""
+_DUE = f"{_STATE} WHERE next_fire_at <= now() ORDER BY next_fire_at LIMIT %s FOR UPDATE SKIP LOCKED"
+_DUE_ONE = f"{_STATE} WHERE job_id = %s AND next_fire_at <= now() FOR UPDATE"
+_LOCK_ONE = f"{_STATE} WHERE job_id = %s FOR UPDATE"
 # A second statement, so that it sees what was committed before the lock was had: an edit holds the same lock.
 _DEFINITIONS = """
-SELECT id, kind, expression, zone, run_at, starts_at, ends_at, misfire, misfire_grace_seconds, overlap, priority, queue,
-       headers::text, concurrency_key, coalesce(schedule_text, expression), history_strategy <> 'OFF', retention_days
-  FROM scheduler_job WHERE id = ANY(%s)
+SELECT id, expression, zone, run_at, starts_at, ends_at, misfire, misfire_grace_seconds, overlap
+  FROM scheduler_job WHERE id = ANY(%s::bigint[])
 """
 
 
@@ -99,11 +57,8 @@ def claim(*, limit: int) -> Claimed:
 def lock(cursor: Any, job_pk: int) -> DueJob | None:
     """Lock the state row of a job for the caller's transaction and return what decides about its runs; None: gone."""
     cursor.execute(_LOCK_ONE, [job_pk])
-    state = cursor.fetchone()
-    if state is None:
-        return None
-    cursor.execute(_DEFINITIONS, [[job_pk]])
-    return _due_job(state, cursor.fetchone())
+    states = cursor.fetchall()
+    return _due_jobs(cursor, states)[0] if states else None
 
 
 def settle(job_pk: int) -> tuple[Hint, ...]:
@@ -119,193 +74,148 @@ def settle(job_pk: int) -> tuple[Hint, ...]:
 def _claim(cursor: Any, locked: Sequence[tuple[Any, ...]]) -> Claimed:
     if not locked:
         return Claimed((), 0)
-    now: datetime = locked[0][6]
-    cursor.execute(_DEFINITIONS, [[row[0] for row in locked]])
-    definitions = {row[0]: row for row in cursor.fetchall()}
+    now: int = locked[0][6]
     batch = Batch()
-    for row in locked:
-        _decide(_due_job(row, definitions[row[0]]), now, batch)
+    for job in _due_jobs(cursor, locked):
+        batch.add(job, now)
     for job_pk in batch.replaced:
         replace_open(cursor, job_pk)
-    hints = _write(cursor, batch)
-    return Claimed(hints, len(locked))
+    return Claimed(_write(cursor, batch), len(locked))
 
 
-def _due_job(state: tuple[Any, ...], definition: tuple[Any, ...]) -> DueJob:
-    grace = definition[8] if definition[8] is not None else settings.SCHEDULER_MISFIRE_GRACE_SECONDS
-    job_pk, next_fire_at, recompute, last_number, open_runs, entry_id = state[:6]
-    return DueJob(
-        job_pk=job_pk,
-        next_fire_at=next_fire_at,
-        recompute=recompute,
-        last_number=last_number,
-        open_runs=open_runs,
-        entry_id=entry_id,
-        kind=definition[1],
-        schedule=Schedule(*definition[2:7]),
-        misfire=definition[7],
-        grace=timedelta(seconds=grace),
-        overlap=definition[9],
-        priority=definition[10],
-        queue=definition[11] or queue_of(definition[1]),
-        headers=definition[12],
-        concurrency_key=definition[13],
-        frequency=definition[14],
-        visible=definition[15],
-        retention_days=definition[16],
-    )
+def _due_jobs(cursor: Any, states: Sequence[tuple[Any, ...]]) -> list[DueJob]:
+    """Return the jobs of locked state rows, in their order."""
+    cursor.execute(_DEFINITIONS, [_array(state[0] for state in states)])
+    definitions = {row[0]: row for row in cursor.fetchall()}
+    default_grace: int = settings.SCHEDULER_MISFIRE_GRACE_SECONDS
+    jobs = []
+    for job_pk, next_fire, recompute, last_number, open_runs, entry_id, _ in states:
+        _, expression, zone, run_at, starts_at, ends_at, misfire, grace, overlap = definitions[job_pk]
+        jobs.append(
+            DueJob(
+                job_pk,
+                next_fire,
+                recompute,
+                last_number,
+                open_runs,
+                entry_id,
+                expression,
+                zone,
+                run_at,
+                starts_at,
+                ends_at,
+                misfire,
+                default_grace if grace is None else grace,
+                overlap,
+            )
+        )
+    return jobs
 
 
-def queue_of(kind: str) -> str:
-    """Return the default queue of a kind; the setting's default queue where no surface knows the kind any more."""
-    try:
-        return job_types.get(kind).queue
-    except UnknownJobType:
-        return str(settings.CELERY_TASK_DEFAULT_QUEUE)
+def _array(values: Iterable[int | None]) -> str:
+    """Return a PostgreSQL array literal of integers: many times cheaper than adapting a list element by element."""
+    return "{" + ",".join(["NULL" if value is None else str(value) for value in values]) + "}"
 
 
-def _decide(job: DueJob, now: datetime, batch: Batch) -> None:
-    """Add to ``batch`` what becomes of the instants of one job that have passed."""
-    if job.recompute:
-        following = job.schedule.next_after(now)
-        batch.states.append((job.job_pk, following, job.last_number))
-        if job.entry_id is not None:
-            batch.entries.append((job.entry_id, following, 0))
-        return
-    passed = plan(
-        job.misfire,
-        due=job.next_fire_at,
-        now=now,
-        grace=job.grace,
-        next_after=job.schedule.next_after,
-        previous_before=job.schedule.previous_before,
-    )
-    number, fired = _add_fires(job, passed, batch)
-    if fired and job.headers != "{}":
-        batch.headers[job.job_pk] = job.headers
-    batch.states.append((job.job_pk, passed.next_fire_at, number))
-    if job.entry_id is not None:
-        batch.entries.append((job.entry_id, passed.next_fire_at, fired))
+def _default_queues() -> str:
+    """Return kind -> queue as JSON text, for the statements that fill a row's queue in."""
+    return json.dumps({job_type.kind: job_type.queue for job_type in job_types.all_types()})
 
 
-def _add_fires(job: DueJob, passed: Plan, batch: Batch) -> tuple[int, int]:
-    """Add the executions of ``passed``; return the job's new last number and how many will run."""
-    number, open_runs, fired = job.last_number, job.open_runs, 0
-    if passed.span is not None:
-        batch.rows.append(_skipped(job, passed.span[0], Reason.MISSED, until=passed.span[1]))
-    for reason, instants in ((Reason.MISSED, passed.missed), (Reason.COALESCED, passed.coalesced)):
-        batch.rows.extend(_skipped(job, instant, reason) for instant in instants)
-    late = [(instant, Trigger.MISFIRE) for instant in passed.late]
-    for instant, trigger in late + [(instant, Trigger.SCHEDULE) for instant in passed.on_time]:
-        decision = decide(job.overlap, open_runs=open_runs)
-        if decision is Decision.REPLACE and fired:
-            # Several instants at once under "replace": the first of them stands, the run it replaces is ending.
-            decision = Decision.SKIP
-        if decision is Decision.SKIP:
-            batch.rows.append(_skipped(job, instant, Reason.OVERLAP))
-            continue
-        if decision is Decision.REPLACE:
-            batch.replaced.append(job.job_pk)
-        number, open_runs, fired = number + 1, open_runs + 1, fired + 1
-        batch.rows.append(_queued(job, instant, trigger, number, held=decision is not Decision.RUN))
-    return number, fired
-
-
-def _skipped(job: DueJob, instant: datetime, reason: Reason, *, until: datetime | None = None) -> tuple[Any, ...]:
-    return (
-        job.job_pk,
-        None,
-        Trigger.SCHEDULE.value,
-        instant,
-        until,
-        Status.SKIPPED.value,
-        reason.value,
-        job.frequency,
-        job.queue,
-        job.priority,
-        job.concurrency_key,
-        False,
-        job.visible,
-        job.retention_days,
-    )
-
-
-def _queued(job: DueJob, instant: datetime, trigger: Trigger, number: int, *, held: bool) -> tuple[Any, ...]:
-    return (
-        job.job_pk,
-        number,
-        trigger.value,
-        instant,
-        None,
-        Status.QUEUED.value,
-        None,
-        job.frequency,
-        job.queue,
-        job.priority,
-        job.concurrency_key,
-        not held,
-        True,
-        job.retention_days,
-    )
-
-
-_INSERT = """
+# Instants travel as microseconds since 1970; this makes them timestamps without a rounding step.
+_AT = "timestamptz 'epoch' + {} * interval '1 microsecond'"
+_INSERT = f"""
 INSERT INTO scheduler_execution
        (job_id, number, trigger, scheduled_for, until, status, reason, frequency, queue, priority, concurrency_key,
         ready_at, publish_at, ended_at, expires_at, attempt, rescues, cancel_requested, messages, visible, complete)
-SELECT v.job_id, v.number, v.trigger, v.scheduled_for, v.until, v.status, v.reason, v.frequency, v.queue, v.priority,
-       v.concurrency_key, CASE WHEN v.ready THEN now() END,
+SELECT v.job_id, v.number, v.trigger, {_AT.format("v.due")}, {_AT.format("v.until")}, v.status, v.reason,
+       coalesce(j.schedule_text, j.expression), coalesce(nullif(j.queue, ''), %s::jsonb ->> j.kind, %s), j.priority,
+       j.concurrency_key, CASE WHEN v.ready THEN now() END,
        CASE WHEN v.ready THEN now() + make_interval(secs => %s) END, CASE WHEN v.status = 5 THEN now() END,
-       CASE WHEN v.status = 5 THEN now() + make_interval(days => v.days) END, 0, 0, false, '[]'::jsonb, v.visible, false
-  FROM unnest(%s::bigint[], %s::bigint[], %s::smallint[], %s::timestamptz[], %s::timestamptz[], %s::smallint[],
-              %s::text[], %s::text[], %s::text[], %s::smallint[], %s::text[], %s::bool[], %s::bool[], %s::int[])
-       v(job_id, number, trigger, scheduled_for, until, status, reason, frequency, queue, priority, concurrency_key,
-         ready, visible, days)
+       CASE WHEN v.status = 5 THEN now() + make_interval(days => j.retention_days) END, 0, 0, false, '[]'::jsonb,
+       v.status <> 5 OR j.history_strategy <> 'OFF', false
+  FROM unnest(%s::bigint[], %s::bigint[], %s::smallint[], %s::bigint[], %s::bigint[], %s::smallint[], %s::text[],
+              %s::bool[])
+       v(job_id, number, trigger, due, until, status, reason, ready)
+  JOIN scheduler_job j ON j.id = v.job_id
 ON CONFLICT (job_id, scheduled_for) WHERE trigger IN (0, 2) DO NOTHING
 RETURNING id, queue, priority, ready_at IS NOT NULL, job_id, status
 """
-_STATES = """
+_STATES = f"""
 UPDATE scheduler_jobstate s
-   SET next_fire_at = v.next_fire_at, last_number = v.last_number, open_runs = s.open_runs + v.opened, recompute = false
-  FROM unnest(%s::bigint[], %s::timestamptz[], %s::bigint[], %s::int[]) v(job_id, next_fire_at, last_number, opened)
+   SET next_fire_at = {_AT.format("v.next_fire")}, last_number = v.last_number, open_runs = s.open_runs + v.opened,
+       recompute = false
+  FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::int[]) v(job_id, next_fire, last_number, opened)
  WHERE s.job_id = v.job_id
 """
-_ENTRIES = """
+_ENTRIES = f"""
 WITH fired AS (
     UPDATE django_celery_beat_periodictask p
        SET last_run_at = CASE WHEN v.runs > 0 THEN now() ELSE p.last_run_at END,
            total_run_count = p.total_run_count + v.runs
-      FROM unnest(%s::int[], %s::timestamptz[], %s::int[]) v(entry_id, next_fire_at, runs)
+      FROM unnest(%s::int[], %s::bigint[], %s::int[]) v(entry_id, next_fire, runs)
      WHERE p.id = v.entry_id
-    RETURNING p.clocked_id, v.next_fire_at
+    RETURNING p.clocked_id, v.next_fire
 )
-UPDATE django_celery_beat_clockedschedule c SET clocked_time = fired.next_fire_at
-  FROM fired WHERE c.id = fired.clocked_id AND fired.next_fire_at IS NOT NULL
+UPDATE django_celery_beat_clockedschedule c SET clocked_time = {_AT.format("fired.next_fire")}
+  FROM fired WHERE c.id = fired.clocked_id AND fired.next_fire IS NOT NULL
 """
-_ENTRIES_OVER = "UPDATE django_celery_beat_periodictask SET enabled = false WHERE id = ANY(%s) AND enabled"
+_ENTRIES_OVER = (
+    "UPDATE django_celery_beat_periodictask SET enabled = false WHERE id = ANY(%s::int[]) AND enabled RETURNING id"
+)
+_HEADERS = "SELECT id, headers::text FROM scheduler_job WHERE id = ANY(%s::bigint[]) AND headers <> '{}'::jsonb"
 
 
 def _write(cursor: Any, batch: Batch) -> tuple[Hint, ...]:
+    """Write the rows of a batch; return the hints of the executions that may start at once."""
     hints: list[Hint] = []
     opened: Counter[int] = Counter()
     if batch.rows:
-        cursor.execute(_INSERT, [REPUBLISH_SECONDS, *(list(column) for column in zip(*batch.rows, strict=True))])
-        for execution_id, queue, priority, ready, job_pk, status in cursor.fetchall():
-            opened[job_pk] += status == Status.QUEUED
-            if ready:
-                hints.append(Hint(execution_id, queue, priority, batch.headers.get(job_pk, "{}")))
+        cursor.execute(_INSERT, [_default_queues(), default_queue(), REPUBLISH_SECONDS, *_row_columns(batch)])
+        inserted = cursor.fetchall()
+        cursor.execute(_HEADERS, [_array(row[0] for row in batch.rows)])
+        headers = dict(cursor.fetchall())
+        for execution_id, queue, priority, ready, job_pk, status in inserted:
+            if status == Status.QUEUED.value:
+                opened[job_pk] += 1
+                if ready:
+                    hints.append(Hint(execution_id, queue, priority, headers.get(job_pk, "{}")))
     # Opened runs are counted from what was inserted: an instant that had its row already (the database's clock was set
     # back) is not counted twice.
-    states = [(*state, opened[state[0]]) for state in batch.states]
-    cursor.execute(_STATES, [list(column) for column in zip(*states, strict=True)])
+    jobs, fires, numbers = zip(*batch.states, strict=True)
+    opens = [opened[job_pk] for job_pk in jobs]
+    cursor.execute(_STATES, [_array(jobs), _array(fires), _array(numbers), _array(opens)])
     for job_pk in batch.replaced:
         release_held(cursor, job_pk)
     if batch.entries:
-        cursor.execute(_ENTRIES, [list(column) for column in zip(*batch.entries, strict=True)])
+        entries, fires, runs = zip(*batch.entries, strict=True)
+        cursor.execute(_ENTRIES, [_array(entries), _array(fires), _array(runs)])
         over = [entry_id for entry_id, following, _ in batch.entries if following is None]
         if over:
-            cursor.execute(_ENTRIES_OVER, [over])
+            cursor.execute(_ENTRIES_OVER, [_array(over)])
     return tuple(hints)
+
+
+def _row_columns(batch: Batch) -> list[str]:
+    jobs, numbers, triggers, dues, untils, statuses, reasons, readies = zip(*batch.rows, strict=True)
+    integers = [_array(column) for column in (jobs, numbers, triggers, dues, untils, statuses)]
+    # Reasons are words of our own, without a character that an array literal would need quoted.
+    words = "{" + ",".join(["NULL" if reason is None else reason for reason in reasons]) + "}"
+    flags = "{" + ",".join(["t" if ready else "f" for ready in readies]) + "}"
+    return [*integers, words, flags]
+
+
+def default_queue() -> str:
+    """Return the queue of a job that names none and whose kind no installed surface knows."""
+    return str(settings.CELERY_TASK_DEFAULT_QUEUE)
+
+
+def queue_of(kind: str) -> str:
+    """Return the queue of a kind's jobs that name none themselves."""
+    try:
+        return job_types.get(kind).queue
+    except UnknownJobType:
+        return default_queue()
 
 
 def replace_open(cursor: Any, job_pk: int) -> None:
@@ -320,49 +230,50 @@ def replace_open(cursor: Any, job_pk: int) -> None:
             )
 
 
+_INSERT_MANUAL = """
+INSERT INTO scheduler_execution
+       (job_id, number, trigger, scheduled_for, status, reason, frequency, queue, priority, concurrency_key,
+        ready_at, publish_at, ended_at, expires_at, attempt, rescues, cancel_requested, messages, visible,
+        complete, requested_by, arguments)
+SELECT j.id, %(number)s, %(trigger)s, clock_timestamp(), %(status)s, %(reason)s,
+       coalesce(j.schedule_text, j.expression), coalesce(nullif(j.queue, ''), %(queue)s), j.priority, j.concurrency_key,
+       CASE WHEN %(ready)s THEN now() END,
+       CASE WHEN %(ready)s THEN now() + make_interval(secs => %(again)s) END,
+       CASE WHEN %(skipped)s THEN clock_timestamp() END,
+       CASE WHEN %(skipped)s THEN now() + make_interval(days => j.retention_days) END,
+       0, 0, false, '[]'::jsonb, NOT %(skipped)s OR j.history_strategy <> 'OFF', false, %(by)s,
+       %(arguments)s::jsonb
+  FROM scheduler_job j WHERE j.id = %(job)s
+RETURNING id, queue, priority, (SELECT headers::text FROM scheduler_job WHERE id = %(job)s)
+"""
+
+
 def insert_manual(
-    cursor: Any, job: DueJob, *, by: str, arguments: dict[str, Any] | None, decision: Decision
+    cursor: Any, job: DueJob, *, kind: str, by: str, arguments: dict[str, Any] | None, decision: Decision
 ) -> tuple[int, Hint | None]:
-    """Write the execution of a request to run now; return its id and the hint to publish, if it may start at once."""
+    """Write the execution of a request to run now; return its id and the hint, where it may start at once."""
     skipped = decision is Decision.SKIP
+    ready = decision is Decision.RUN
     cursor.execute(
-        """
-        INSERT INTO scheduler_execution
-               (job_id, number, trigger, scheduled_for, status, reason, frequency, queue, priority, concurrency_key,
-                ready_at, publish_at, ended_at, expires_at, attempt, rescues, cancel_requested, messages, visible,
-                complete, requested_by, arguments)
-        VALUES (%s, %s, %s, clock_timestamp(), %s, %s, %s, %s, %s, %s,
-                CASE WHEN %s THEN now() END, CASE WHEN %s THEN now() + make_interval(secs => %s) END,
-                CASE WHEN %s THEN clock_timestamp() END, CASE WHEN %s THEN now() + make_interval(days => %s) END,
-                0, 0, false, '[]'::jsonb, %s, false, %s, %s::jsonb)
-        RETURNING id
-        """,
-        [
-            job.job_pk,
-            None if skipped else job.last_number + 1,
-            Trigger.MANUAL.value,
-            (Status.SKIPPED if skipped else Status.QUEUED).value,
-            Reason.OVERLAP.value if skipped else None,
-            job.frequency,
-            job.queue,
-            job.priority,
-            job.concurrency_key,
-            decision is Decision.RUN,
-            decision is Decision.RUN,
-            REPUBLISH_SECONDS,
-            skipped,
-            skipped,
-            job.retention_days,
-            job.visible or not skipped,
-            by,
-            None if arguments is None else json.dumps(arguments),
-        ],
+        _INSERT_MANUAL,
+        {
+            "job": job.job_pk,
+            "number": None if skipped else job.last_number + 1,
+            "trigger": Trigger.MANUAL.value,
+            "status": (Status.SKIPPED if skipped else Status.QUEUED).value,
+            "reason": Reason.OVERLAP.value if skipped else None,
+            "queue": queue_of(kind),
+            "ready": ready,
+            "again": REPUBLISH_SECONDS,
+            "skipped": skipped,
+            "by": by,
+            "arguments": None if arguments is None else json.dumps(arguments),
+        },
     )
-    execution_id = cursor.fetchone()[0]
+    hint = Hint(*cursor.fetchone())
     if not skipped:
         cursor.execute(
             "UPDATE scheduler_jobstate SET last_number = last_number + 1, open_runs = open_runs + 1 WHERE job_id = %s",
             [job.job_pk],
         )
-    ready = decision is Decision.RUN
-    return execution_id, Hint(execution_id, job.queue, job.priority, job.headers) if ready else None
+    return hint.execution_id, hint if ready else None

@@ -212,7 +212,12 @@ def run_now(job: Job, *, by: str, arguments: Mapping[str, Any] | None = None) ->
         if decision is Decision.REPLACE:
             claims.replace_open(cursor, job.pk)
         execution_id, hint = claims.insert_manual(
-            cursor, locked, by=by, arguments=None if arguments is None else dict(arguments), decision=decision
+            cursor,
+            locked,
+            kind=job.kind,
+            by=by,
+            arguments=None if arguments is None else dict(arguments),
+            decision=decision,
         )
         if decision is Decision.REPLACE:
             release_held(cursor, job.pk)

@@ -10,13 +10,13 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import os
 import threading
 import time
-import uuid
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import redis
 from celery import current_app
@@ -27,6 +27,9 @@ logger = logging.getLogger(__name__)
 
 TASK = "scheduler.run"
 PRIORITY_STEPS = (0, 3, 6, 9)
+_ID = "@id@"
+_BODY = "@body@"
+_EMBED = '{"callbacks": null, "errbacks": null, "chain": null, "chord": null}'
 # While Redis does not answer, nobody waits for it again for this long; the sweep publishes later.
 _PAUSE_AFTER_FAILURE_SECONDS = 1.0
 _paused_until = 0.0
@@ -51,9 +54,15 @@ def client() -> redis.Redis:
     )
 
 
+def step_of(priority: int) -> int:
+    """Return the step of ``PRIORITY_STEPS`` that a priority from 0 to 9 belongs to."""
+    return PRIORITY_STEPS[min(max(priority, 0), 9) // 3]
+
+
+@lru_cache(maxsize=256)
 def key_of(queue: str, priority: int) -> str:
     """Return the Redis list that holds messages of ``queue`` at ``priority`` (0 first, 9 last), as kombu names it."""
-    step = max(step for step in PRIORITY_STEPS if step <= priority)
+    step = step_of(priority)
     return queue if step == 0 else f"{queue}{Channel.sep}{step}"
 
 
@@ -63,42 +72,37 @@ def keys_of(queue: str) -> list[str]:
 
 
 @lru_cache(maxsize=64)
-def _template(queue: str, priority: int) -> dict[str, Any]:
-    """Return the envelope Celery would push for ``scheduler.run``, without its per-message parts."""
+def _template(queue: str, priority: int, headers: str) -> tuple[str, str, str]:
+    """Return the JSON that Celery would push for ``scheduler.run``, cut where the body and the ids belong.
+
+    The parts are: text before the body, text after it, and the marker of the message id inside the second.
+    """
     app = current_app._get_current_object()
-    message = app.amqp.as_task_v2("ID", TASK, args=([],), kwargs={}, origin="scheduler", create_sent_event=False)
-    return {
+    message = app.amqp.as_task_v2(_ID, TASK, args=(_BODY,), kwargs={}, origin="scheduler", argsrepr=_ID)
+    envelope = {
+        "body": _BODY,
         "content-encoding": "utf-8",
         "content-type": "application/json",
-        "headers": dict(message.headers),
+        "headers": {**json.loads(headers or "{}"), **message.headers},
         "properties": {
             **message.properties,
             "delivery_mode": 2,
             "delivery_info": {"exchange": "", "routing_key": queue},
             "priority": priority,
             "body_encoding": "base64",
+            "delivery_tag": _ID,
         },
     }
+    before, after = json.dumps(envelope).split(json.dumps(_BODY))
+    return before + '"', '"' + after, _ID
 
 
-def encode(ids: Sequence[int], queue: str, priority: int, *, headers: dict[str, Any] | None = None) -> str:
+def encode(ids: Sequence[int], queue: str, priority: int, *, headers: str = "{}") -> str:
     """Return the message that asks a worker to look at the executions ``ids``."""
-    template = _template(queue, priority)
-    task_id = str(uuid.uuid4())
-    body = json.dumps([[list(ids)], {}, {"callbacks": None, "errbacks": None, "chain": None, "chord": None}])
-    message = {
-        **template,
-        "body": base64.b64encode(body.encode()).decode(),
-        "headers": {
-            **(headers or {}),
-            **template["headers"],
-            "id": task_id,
-            "root_id": task_id,
-            "argsrepr": f"({list(ids)},)",
-        },
-        "properties": {**template["properties"], "correlation_id": task_id, "delivery_tag": str(uuid.uuid4())},
-    }
-    return json.dumps(message)
+    before, after, marker = _template(queue, priority, headers)
+    body = base64.b64encode(f"[[[{','.join(map(str, ids))}]], {{}}, {_EMBED}]".encode()).decode()
+    # Names the runs it is about, so that a worker's log lines can be found by it; random, since each push is another.
+    return before + body + after.replace(marker, f"run-{ids[0]}-{os.urandom(6).hex()}")
 
 
 def decode_ids(message: bytes) -> list[int]:
@@ -122,10 +126,12 @@ def publish(hints: Iterable[Hint]) -> bool:
         return False
     try:
         pipeline = client().pipeline(transaction=False)
+        pushes: dict[str, list[str]] = defaultdict(list)
         for hint in hints:
-            headers = None if hint.headers in ("", "{}", "null") else json.loads(hint.headers)
-            message = encode([hint.execution_id], hint.queue, hint.priority, headers=headers)
-            pipeline.lpush(key_of(hint.queue, hint.priority), message)
+            message = encode([hint.execution_id], hint.queue, hint.priority, headers=hint.headers)
+            pushes[key_of(hint.queue, hint.priority)].append(message)
+        for key, pushed in pushes.items():
+            pipeline.lpush(key, *pushed)
         pipeline.execute()
     except redis.RedisError as error:
         with _lock:

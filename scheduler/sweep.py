@@ -85,5 +85,5 @@ class Sweep:
 
 
 def _is_lost(execution_id: int, horizon: dict[int, int | None], priority: int) -> bool:
-    oldest = horizon[max(step for step in messages.PRIORITY_STEPS if step <= priority)]
+    oldest = horizon[messages.step_of(priority)]
     return oldest is None or execution_id < oldest

@@ -1,0 +1,1 @@
+"""A kind of job that does nothing, for measuring everything else."""
