@@ -1,0 +1,31 @@
+# Needs Python 3.11 or newer and make, nothing else. `make run` is the whole system, `make test` proves it.
+
+PY := .venv/bin/python
+# Settings given on make's command line (make run PORT=9000) reach the programs: make exports these.
+LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --custom-compile-command "make lock" --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check lock clean
+
+help: ## This list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
+
+run: ## Start everything, until Ctrl-C. PORT, HOST, DATA_DIR, DEMO=0, ADMIN_USER, ADMIN_PASSWORD
+	@scripts/venv requirements.txt
+	@exec $(PY) manage.py stack
+
+test: ## The whole test suite, on its own PostgreSQL and Redis. ARGS="-k name" for some of it
+	@scripts/venv requirements-dev.txt
+	@exec $(PY) -m pytest $(ARGS)
+
+check: ## Format, lint, types, rooms, migrations, production settings, README
+	@scripts/venv requirements-dev.txt
+	@scripts/check
+
+lock: ## Pin all dependencies anew (needs uv)
+	$(LOCK) --upgrade --output-file requirements.txt
+	$(LOCK) --extra dev --constraint requirements.txt --output-file requirements-dev.txt
+
+clean: ## Remove the environment and caches; data stays
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache staticfiles
