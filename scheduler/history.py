@@ -7,6 +7,7 @@ OFF shows nothing, MINIMAL a row without payload, ERROR the payload of failed ru
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -47,29 +48,48 @@ class Capped:
 
 
 def capped(payload: Any, *, limit: int) -> Capped:
-    """Return ``payload`` as JSON text of at most ``limit`` bytes of UTF-8.
+    """Return ``payload`` as JSON text of at most ``limit`` bytes of UTF-8 (at least 64).
 
     A payload within the limit comes back as the JSON it is. A longer one is cut at a character boundary and stored as
-    a JSON string of its beginning, so that what is stored is always valid JSON.
+    a JSON string of its beginning, so that what is stored is always valid JSON. Never raises: a payload that cannot be
+    written must not cost the run its end.
     """
     if payload is None:
         return Capped(None, False)
-    # PostgreSQL's jsonb cannot hold U+0000; NaN and Infinity are no JSON.
-    text = json.dumps(_storable(payload), ensure_ascii=False, separators=(",", ":"), default=str)
-    encoded = text.encode("utf-8", "surrogatepass")
-    if len(encoded) <= limit:
+    try:
+        text = _dumped(_storable(payload))
+    except Exception as error:
+        return Capped(_dumped(f"not recorded: {type(error).__name__}"), True)
+    if _size(text) <= limit:
         return Capped(text, False)
-    beginning = encoded[:limit].decode("utf-8", "ignore")
-    return Capped(json.dumps(beginning, ensure_ascii=False), True)
+    # Escaping makes the beginning longer by as much as its characters demand.
+    fitting = bisect_right(range(min(len(text), limit)), limit, key=lambda length: _size(_dumped(text[:length])))
+    return Capped(_dumped(text[: max(fitting - 1, 0)]), True)
+
+
+def storable_text(text: str) -> str:
+    """Return ``text`` with what PostgreSQL cannot hold replaced: U+0000 and halves of surrogate pairs."""
+    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+
+
+def _dumped(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _size(text: str) -> int:
+    return len(text.encode())
 
 
 def _storable(value: Any) -> Any:
     if isinstance(value, str):
-        return value.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")
-    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
-        return None
+        return storable_text(value)
+    if isinstance(value, float):
+        # NaN and the infinities are no JSON.
+        return float(value) if isfinite(value) else None
     if isinstance(value, dict):
-        return {str(_storable(str(key))): _storable(item) for key, item in value.items()}
+        return {storable_text(str(key)): _storable(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_storable(item) for item in value]
-    return value
+    if value is None or isinstance(value, (bool, int)):
+        return value
+    return storable_text(str(value))
