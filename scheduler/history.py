@@ -10,6 +10,7 @@ import json
 from bisect import bisect_right
 from dataclasses import dataclass
 from enum import StrEnum
+from math import isfinite
 from typing import Any
 
 
