@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from ipaddress import ip_network
 from typing import TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -89,6 +90,25 @@ class Environment:
         if parts.scheme not in schemes or not usable or not (parts.hostname or parts.path.strip("/")):
             raise ImproperlyConfigured(f"{name}: expected {expected}.")
         return value
+
+    def addresses(self, name: str, *, schemes: Sequence[str]) -> dict[str, str]:
+        """URLs by the names in front of them: `one=http://…,two=https://…`."""
+        expected = f"name=url pairs separated by commas, each URL with {' or '.join(schemes)}"
+        pairs = [word.partition("=") for word in self.words(name, default=())]
+        for key, _equals, address in pairs:
+            parts = self._read(name, partial(urlsplit, address), expected)
+            if not key.strip() or parts.scheme not in schemes or not parts.hostname:
+                raise ImproperlyConfigured(f"{name}: expected {expected}.")
+        return {key.strip(): address.strip() for key, _equals, address in pairs}
+
+    def networks(self, name: str, *, default: Sequence[str], words: Sequence[str]) -> list[str]:
+        """A list of `words` and of networks such as 10.1.0.0/16, separated by commas."""
+        values = self.words(name, default=default)
+        expected = f"{', '.join(words)} or networks such as 10.1.0.0/16, separated by commas"
+        for value in values:
+            if value not in words:
+                self._read(name, partial(ip_network, value), expected)
+        return values
 
     def fernet_keys(self, name: str, *, default: Sequence[str]) -> list[str]:
         """A list of Fernet keys: 32 bytes each, in URL-safe base64."""

@@ -201,6 +201,22 @@ VOLTMX_SERVER_URL = env.url("VOLTMX_SERVER_URL", default=f"http://127.0.0.1:{POR
 VOLTMX_TIME_ZONE = env.zone("VOLTMX_TIME_ZONE", default="UTC")
 VOLTMX_MIN_INTERVAL_MINUTES = env.integer("VOLTMX_MIN_INTERVAL_MINUTES", default=5, low=0, high=1440)
 VOLTMX_TOKEN_SECONDS = env.integer("VOLTMX_TOKEN_SECONDS", default=3600, low=60, high=86400)
+# A login ends this long after its last refresh.
+VOLTMX_SESSION_SECONDS = env.integer("VOLTMX_SESSION_SECONDS", default=86400, low=60, high=31536000)
+VOLTMX_LOGIN_ATTEMPTS = env.integer("VOLTMX_LOGIN_ATTEMPTS", default=10, low=1, high=10000)
+VOLTMX_LOGIN_WINDOW_SECONDS = env.integer("VOLTMX_LOGIN_WINDOW_SECONDS", default=900, low=1, high=86400)
+VOLTMX_BODY_LIMIT_BYTES = env.integer("VOLTMX_BODY_LIMIT_BYTES", default=1 << 20, low=1024, high=1 << 26)
+# More servers of the registry, beside its rows: service=url or service:version=url.
+VOLTMX_SERVICES = env.addresses("VOLTMX_SERVICES", schemes=("http", "https"))
+# What services may be called beyond the open network: loopback, private, link-local, or networks such as 10.1.0.0/16.
+VOLTMX_ALLOW_ADDRESSES = env.networks(
+    "VOLTMX_ALLOW_ADDRESSES",
+    default=() if PRODUCTION else ("loopback", "private"),
+    words=("loopback", "private", "link-local"),
+)
+VOLTMX_CONNECT_TIMEOUT_SECONDS = env.integer("VOLTMX_CONNECT_TIMEOUT_SECONDS", default=10, low=1, high=3600)
+VOLTMX_READ_TIMEOUT_SECONDS = env.integer("VOLTMX_READ_TIMEOUT_SECONDS", default=60, low=1, high=3600)
+VOLTMX_RESPONSE_LIMIT_BYTES = env.integer("VOLTMX_RESPONSE_LIMIT_BYTES", default=4 << 20, low=1024, high=1 << 28)
 
 # -- Cumulocity Zementis ---------------------------------------------------------------------------------------------
 
@@ -226,8 +242,6 @@ HTTPS = env.flag("HTTPS", default=PRODUCTION)
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
 SECURE_SSL_REDIRECT = HTTPS
-# The health checks of a container ask over plain HTTP from inside.
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
 SECURE_HSTS_SECONDS = 31536000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_HSTS_PRELOAD = HTTPS
@@ -236,6 +250,19 @@ X_FRAME_OPTIONS = "DENY"
 # Uploaded models are checked against their own limit; anything else larger than this is refused unread.
 DATA_UPLOAD_MAX_MEMORY_SIZE = env.integer("UPLOAD_LIMIT_BYTES", default=64 * 1024 * 1024, low=1024, high=1 << 31)
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
+
+# Proxies in front of us whose X-Forwarded-For is to be believed; 0: the peer is the client.
+TRUSTED_PROXIES = env.integer("TRUSTED_PROXIES", default=0, low=0, high=10)
+
+# -- Mail ------------------------------------------------------------------------------------------------------------
+
+EMAIL_HOST = env.text("EMAIL_HOST", default="localhost")
+EMAIL_PORT = env.integer("EMAIL_PORT", default=25, low=1, high=65535)
+EMAIL_HOST_USER = env.text("EMAIL_HOST_USER", default="")
+EMAIL_HOST_PASSWORD = env.text("EMAIL_HOST_PASSWORD", default="")
+EMAIL_USE_TLS = env.flag("EMAIL_USE_TLS", default=False)
+EMAIL_TIMEOUT = env.integer("EMAIL_TIMEOUT_SECONDS", default=10, low=1, high=300)
+DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", default="jobsite@localhost")
 
 # -- Logging ---------------------------------------------------------------------------------------------------------
 
