@@ -10,8 +10,8 @@ import numpy as np
 if TYPE_CHECKING:
     from zementis.inference.scorer import Column
 
-TOLERANCE = 1e-9
-"""Largest difference, relative to the value where that is above 1. Rounding gives 1e-15; another leaf gives 1e-3."""
+TOLERANCE = 1e-8
+"""Largest difference, relative to the value where that is above 1. Rounding gives 1e-15, constants of different length 1e-9, another leaf 1e-3."""
 
 
 def difference(ours: Mapping[str, Column], theirs: Mapping[str, Column]) -> str | None:

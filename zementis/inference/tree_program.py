@@ -109,10 +109,12 @@ class _Compiler:
             step = self._trees(model, [(model, 1.0)], method=SINGLE)
         elif model.tag == "MiningModel":
             step = self._mining(model)
+        elif model.tag == "AnomalyDetectionModel":
+            step = self._isolation(model)
         elif model.tag == "RegressionModel" and not top:
             step = regression.compile_regression(model, self.known)
         else:
-            raise NotCompilable(f"a {model.tag}")
+            raise NotCompilable(f"a part of class {model.tag}")
         return _rescaled(model, step)
 
     def _check_nested(self, model: Element) -> None:
@@ -144,6 +146,25 @@ class _Compiler:
         for part, _ in parts:
             self._check_nested(part)
         return self._trees(model, parts, method=method)
+
+    def _isolation(self, model: Element) -> Step:
+        """Turn an isolation forest's mean path length into PMML's anomaly score, 2^(-length / expected length)."""
+        size = float(model.get("sampleDataSize", "0"))
+        if model.get("algorithmType") != "iforest" or size < 2:
+            raise NotCompilable(f"an anomaly detection by {model.get('algorithmType')}")
+        forests = [child for child in model if child.tag in MODEL_CLASSES]
+        if len(forests) != 1:
+            raise NotCompilable("an anomaly detection without its model")
+        lengths = self._model(forests[0])
+        # Expected length of an unsuccessful search in a binary tree of that many samples (Liu and others, 2008).
+        expected = 2.0 * (np.log(size - 1.0) + np.euler_gamma) - 2.0 * (size - 1.0) / size
+
+        def run(values: Values, targets: Column, count: int) -> Prediction:
+            length = lengths.run(values, targets, count).value
+            assert length is not None  # noqa: S101  # a regression step
+            return Prediction(value=np.power(2.0, -length / expected))
+
+        return Step(run)
 
     def _chain(self, models: Sequence[Element]) -> Step:
         steps: list[tuple[Step, list[tuple[str, Output]]]] = []

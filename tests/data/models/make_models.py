@@ -45,7 +45,10 @@ def numbers(rows: int, *, seed: int) -> pd.DataFrame:
 def load_of(frame: pd.DataFrame) -> np.ndarray[Any, Any]:
     """Give a made-up load (a regression target) of the rows."""
     return (
-        0.3 * frame["temperature"] - 5.0 * frame["pressure"] + 2.0 * np.sin(frame["vibration"]) + frame["current"] ** 1.5
+        0.3 * frame["temperature"]
+        - 5.0 * frame["pressure"]
+        + 2.0 * np.sin(frame["vibration"])
+        + frame["current"] ** 1.5
     ).to_numpy()
 
 
@@ -74,7 +77,9 @@ def keep(name: str, asked: pd.DataFrame, answers: Answers) -> None:
         expected[f"{name}|out|{output}"] = np.asarray(values)
 
 
-def pmml(name: str, estimator: Any, function: Callable[[pd.DataFrame], Any] | None, *steps: tuple[Any, ...], **fit: Any) -> Any:
+def pmml(
+    name: str, estimator: Any, function: Callable[[pd.DataFrame], Any] | None, *steps: tuple[Any, ...], **fit: Any
+) -> Any:
     """Fit, export with sklearn2pmml, and give the fitted pipeline."""
     from sklearn2pmml import sklearn2pmml
     from sklearn2pmml.pipeline import PMMLPipeline
@@ -131,12 +136,21 @@ def pmml_models() -> None:
         "gradient_boosting_regression": (GradientBoostingRegressor(n_estimators=40, random_state=SEED),),
         "hist_gradient_boosting_regression": (HistGradientBoostingRegressor(max_iter=20, random_state=SEED),),
         "support_vector_regression": (SVR(C=10.0), scaler),
-        "neural_network_regression": (MLPRegressor(hidden_layer_sizes=(8, 4), max_iter=2000, random_state=SEED), scaler),
+        "neural_network_regression": (
+            MLPRegressor(hidden_layer_sizes=(8, 4), max_iter=2000, random_state=SEED),
+            scaler,
+        ),
     }
     for name, (estimator, *steps) in regressions.items():
         model = pmml(name, estimator, load_of, *steps, target="load")
         keep(name, asked, {"load": model.predict(asked)})
-    counts = pmml("poisson_regression", PoissonRegressor(alpha=0.01), lambda rows: np.rint(rows["current"]), scaler, target="count")
+    counts = pmml(
+        "poisson_regression",
+        PoissonRegressor(alpha=0.01),
+        lambda rows: np.rint(rows["current"]),
+        scaler,
+        target="count",
+    )
     keep("poisson_regression", asked, {"count": counts.predict(asked)})
 
     classifications: dict[str, tuple[Any, ...]] = {
@@ -145,7 +159,10 @@ def pmml_models() -> None:
         "random_forest_classification": (RandomForestClassifier(20, max_depth=6, random_state=SEED),),
         "gradient_boosting_classification": (GradientBoostingClassifier(n_estimators=15, random_state=SEED),),
         "naive_bayes": (GaussianNB(),),
-        "neural_network_classification": (MLPClassifier(hidden_layer_sizes=(8,), max_iter=2000, random_state=SEED), scaler),
+        "neural_network_classification": (
+            MLPClassifier(hidden_layer_sizes=(8,), max_iter=2000, random_state=SEED),
+            scaler,
+        ),
     }
     for name, (estimator, *steps) in classifications.items():
         model = pmml(name, estimator, state_of, *steps, target="state")
@@ -165,23 +182,40 @@ def pmml_models() -> None:
     keep("k_means", asked, {"cluster": clusters.predict(asked)})
 
     forest = pmml("isolation_forest", IsolationForest(n_estimators=30, max_samples=64, random_state=SEED), None)
-    keep("isolation_forest", asked, {"decisionFunction": forest.decision_function(asked), "outlier": forest.predict(asked) < 0})
+    keep(
+        "isolation_forest",
+        asked,
+        {"decisionFunction": forest.decision_function(asked), "outlier": forest.predict(asked) < 0},
+    )
 
     holes = hollow(TRAINING)
     imputer = ("imputer", SimpleImputer(strategy="median"))
     model = pmml("imputed_regression", LinearRegression(), load_of_holes, imputer, training=holes, target="load")
     keep("imputed_regression", hollow(asked), {"load": model.predict(hollow(asked))})
     model = pmml(
-        "hist_gradient_boosting_missing", HistGradientBoostingRegressor(max_iter=20, random_state=SEED), load_of_holes,
-        training=holes, target="load",
+        "hist_gradient_boosting_missing",
+        HistGradientBoostingRegressor(max_iter=20, random_state=SEED),
+        load_of_holes,
+        training=holes,
+        target="load",
     )
     keep("hist_gradient_boosting_missing", hollow(asked), {"load": model.predict(hollow(asked))})
 
     mixed, mixed_asked = with_mode(TRAINING), with_mode(asked)
-    encoder = ("encoder", ColumnTransformer([("mode", OneHotEncoder(), ["mode"]), ("rest", "passthrough", ["pressure"])]))
+    encoder = (
+        "encoder",
+        ColumnTransformer([("mode", OneHotEncoder(), ["mode"]), ("rest", "passthrough", ["pressure"])]),
+    )
     model = pmml("categorical_regression", LinearRegression(), load_of, encoder, training=mixed, target="load")
     keep("categorical_regression", mixed_asked[["mode", "pressure"]], {"load": model.predict(mixed_asked)})
-    model = pmml("categorical_tree", DecisionTreeRegressor(max_depth=4, random_state=SEED), load_of, encoder, training=mixed, target="load")
+    model = pmml(
+        "categorical_tree",
+        DecisionTreeRegressor(max_depth=4, random_state=SEED),
+        load_of,
+        encoder,
+        training=mixed,
+        target="load",
+    )
     keep("categorical_tree", mixed_asked[["mode", "pressure"]], {"load": model.predict(mixed_asked)})
 
     pmml("nearest_neighbours", KNeighborsClassifier(3), state_of, target="state", training=TRAINING[:30])
@@ -200,7 +234,9 @@ def load_of_holes(frame: pd.DataFrame) -> np.ndarray[Any, Any]:
 
 def with_mode(frame: pd.DataFrame) -> pd.DataFrame:
     """Give the rows with a text column."""
-    return frame.assign(mode=np.where(frame["current"] < 4.0, "eco", np.where(frame["current"] < 7.0, "normal", "boost")))
+    return frame.assign(
+        mode=np.where(frame["current"] < 4.0, "eco", np.where(frame["current"] < 7.0, "normal", "boost"))
+    )
 
 
 def nyoka_model() -> None:
@@ -249,7 +285,9 @@ def onnx_models() -> None:
     model = RandomForestClassifier(15, max_depth=5, random_state=SEED).fit(training, alarm_of(TRAINING))
     write("onnx_random_forest_classification", model, options={"zipmap": False})
     table = model.predict_proba(asked)
-    keep("onnx_random_forest_classification", columns, {"probabilities[0]": table[:, 0], "probabilities[1]": table[:, 1]})
+    keep(
+        "onnx_random_forest_classification", columns, {"probabilities[0]": table[:, 0], "probabilities[1]": table[:, 1]}
+    )
     model = IsolationForest(n_estimators=20, max_samples=64, random_state=SEED).fit(training)
     write("onnx_isolation_forest", model)
     keep("onnx_isolation_forest", columns, {"label": model.predict(asked), "scores": model.decision_function(asked)})
@@ -257,13 +295,15 @@ def onnx_models() -> None:
     model = make_pipeline(SimpleImputer(), LinearRegression()).fit(holes, load)
     write("onnx_imputed_regression", model)
     missing = hollow(ROWS_ASKED).astype(np.float32).to_numpy()
-    keep("onnx_imputed_regression", pd.DataFrame(missing.astype(float), columns=columns.columns), {"variable": model.predict(missing)})
+    keep(
+        "onnx_imputed_regression",
+        pd.DataFrame(missing.astype(float), columns=columns.columns),
+        {"variable": model.predict(missing)},
+    )
     frame = TRAINING.astype(np.float32)
     scaled = ColumnTransformer([("scale", StandardScaler(), COLUMNS)])
     model = make_pipeline(scaled, LinearRegression()).fit(frame, load)
-    graph = to_onnx(
-        model, initial_types=[(name, FloatTensorType([None, 1])) for name in COLUMNS], target_opset=17
-    )
+    graph = to_onnx(model, initial_types=[(name, FloatTensorType([None, 1])) for name in COLUMNS], target_opset=17)
     (FOLDER / "onnx_named_columns.onnx").write_bytes(graph.SerializeToString())
     rows = ROWS_ASKED.astype(np.float32)
     keep("onnx_named_columns", rows.astype(np.float64), {"variable": model.predict(rows)})
