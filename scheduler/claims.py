@@ -10,15 +10,16 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
 
 from scheduler import job_types
-from scheduler.due import Batch, DueJob
+from scheduler.due import Batch, DueJob, to_microseconds
+from scheduler.endings import REPUBLISH_SECONDS, end_queued_locked, release_held
 from scheduler.exceptions import UnknownJobType
-from scheduler.executions import REPUBLISH_SECONDS, end_queued_locked, release_held
 from scheduler.messages import Hint
 from scheduler.models import Reason, Status, Trigger
 from scheduler.overlap import Decision
@@ -38,7 +39,7 @@ SELECT job_id, (extract(epoch FROM next_fire_at) * 1000000)::bigint, recompute, 
   FROM scheduler_jobstate
 """
 _DUE = f"{_STATE} WHERE next_fire_at <= now() ORDER BY next_fire_at LIMIT %s FOR UPDATE SKIP LOCKED"
-_DUE_ONE = f"{_STATE} WHERE job_id = %s AND next_fire_at <= now() FOR UPDATE"
+_DUE_ONE = f"{_STATE} WHERE job_id = %s AND next_fire_at <= %s FOR UPDATE"
 _LOCK_ONE = f"{_STATE} WHERE job_id = %s FOR UPDATE"
 # A second statement, so that it sees what was committed before the lock was had: an edit holds the same lock.
 _DEFINITIONS = """
@@ -51,7 +52,8 @@ def claim(*, limit: int) -> Claimed:
     """Claim up to ``limit`` due jobs and commit. Publish the hints afterwards with ``messages.publish``."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_DUE, [limit])
-        return _claim(cursor, cursor.fetchall())
+        locked = cursor.fetchall()
+        return _claim(cursor, locked, now=locked[0][6]) if locked else Claimed((), 0)
 
 
 def lock(cursor: Any, job_pk: int) -> DueJob | None:
@@ -61,20 +63,18 @@ def lock(cursor: Any, job_pk: int) -> DueJob | None:
     return _due_jobs(cursor, states)[0] if states else None
 
 
-def settle(job_pk: int) -> tuple[Hint, ...]:
-    """Claim what is due of one job inside the caller's transaction, which holds its state row.
+def settle(job_pk: int, *, now: datetime) -> tuple[Hint, ...]:
+    """Claim what one job has due at ``now`` inside the caller's transaction, which holds its state row.
 
     Whoever edits, pauses or resumes a job does this first: an instant that was due before the edit keeps its state.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_DUE_ONE, [job_pk])
-        return _claim(cursor, cursor.fetchall()).hints
+        cursor.execute(_DUE_ONE, [job_pk, now])
+        locked = cursor.fetchall()
+        return _claim(cursor, locked, now=to_microseconds(now)).hints if locked else ()
 
 
-def _claim(cursor: Any, locked: Sequence[tuple[Any, ...]]) -> Claimed:
-    if not locked:
-        return Claimed((), 0)
-    now: int = locked[0][6]
+def _claim(cursor: Any, locked: Sequence[tuple[Any, ...]], *, now: int) -> Claimed:
     batch = Batch()
     for job in _due_jobs(cursor, locked):
         batch.add(job, now)

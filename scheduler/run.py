@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable
 from enum import Enum
 
-from scheduler.executions import Started
 from scheduler.job_types import RunCancelled
+from scheduler.started import Started
 
 logger = logging.getLogger(__name__)
 

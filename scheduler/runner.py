@@ -14,11 +14,11 @@ from django.db import DatabaseError, InterfaceError, connection
 
 from scheduler import executions, job_types
 from scheduler.exceptions import RunError
-from scheduler.executions import Started
 from scheduler.heart import Heart
 from scheduler.job_types import Outcome, RunCancelled
 from scheduler.models import Status
 from scheduler.run import Run, Stop
+from scheduler.started import Started
 
 logger = logging.getLogger(__name__)
 

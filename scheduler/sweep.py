@@ -15,7 +15,7 @@ import redis
 from django.db import connection, transaction
 
 from scheduler import messages
-from scheduler.executions import REPUBLISH_SECONDS
+from scheduler.endings import REPUBLISH_SECONDS
 from scheduler.messages import Hint
 
 logger = logging.getLogger(__name__)

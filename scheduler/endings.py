@@ -1,0 +1,309 @@
+"""Ends of executions: finished, failed, tried again, rescued, never started.
+
+Ends are conditional updates: a run ends once, under the token it was started with. The job's state row is locked before
+its executions, in the order of the jobs' keys; its counters move in the same transaction.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from scheduler import history, messages
+from scheduler.job_types import Outcome
+from scheduler.messages import Hint
+from scheduler.models import Execution, Reason, Status
+from scheduler.started import Started
+
+logger = logging.getLogger(__name__)
+
+# A message that nobody took within this long is published again.
+REPUBLISH_SECONDS = 3
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a started run ended."""
+
+    run: Started
+    outcome: Outcome
+
+    @property
+    def retries(self) -> bool:
+        """Whether the run is to be tried again instead of ending."""
+        outcome = self.outcome
+        return outcome.status is Status.FAILED and outcome.retryable and self.run.attempt <= self.run.max_retries
+
+
+def finish(run: Started, outcome: Outcome) -> bool:
+    """Write how ``run`` ended, or queue its next attempt where it failed and its job retries.
+
+    Return False, and write nothing, where the run is no longer held under its token: it was rescued, cancelled by
+    force or deleted meanwhile.
+    """
+    return finish_many([Ending(run, outcome)])[0]
+
+
+def finish_many(endings: Sequence[Ending]) -> list[bool]:
+    """Do what ``finish`` does for several runs in one transaction, which costs little more than for one."""
+    final = [ending for ending in endings if not ending.retries]
+    with transaction.atomic(), connection.cursor() as cursor:
+        accepted = _end_all(cursor, final) if final else set()
+        for ending in endings:
+            if ending.retries and _retry(cursor, ending):
+                accepted.add(ending.run.execution_id)
+    for ending in endings:
+        _tell(ending, accepted=ending.run.execution_id in accepted)
+    return [ending.run.execution_id in accepted for ending in endings]
+
+
+_LOCK_STATES = "SELECT 1 FROM scheduler_jobstate WHERE job_id = ANY(%s) ORDER BY job_id FOR UPDATE"
+_FINISH = """
+UPDATE scheduler_execution e
+   SET status = v.status, ended_at = clock_timestamp(), token = NULL, lease_until = NULL, messages = v.messages::jsonb,
+       visible = v.visible, complete = v.complete, expires_at = clock_timestamp() + make_interval(days => v.days)
+  FROM unnest(%s::bigint[], %s::bigint[], %s::smallint[], %s::text[], %s::bool[], %s::bool[], %s::int[])
+       v(id, token, status, messages, visible, complete, days)
+ WHERE e.id = v.id AND e.status = 1 AND e.token = v.token
+RETURNING e.id, e.job_id, e.status, e.visible
+"""
+_PAYLOADS = """
+INSERT INTO scheduler_payload (execution_id, request, response, truncated)
+SELECT id, request::jsonb, response::jsonb, truncated
+  FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::bool[]) v(id, request, response, truncated)
+"""
+
+
+def _end_all(cursor: Any, endings: Sequence[Ending]) -> set[int]:
+    """End the runs that are still held under their tokens; return their execution ids."""
+    limit: int = settings.SCHEDULER_PAYLOAD_LIMIT_BYTES
+    cursor.execute(_LOCK_STATES, [sorted({ending.run.job_pk for ending in endings})])
+    kept = {ending.run.execution_id: _kept(ending) for ending in endings}
+    cursor.execute(
+        _FINISH,
+        [
+            [ending.run.execution_id for ending in endings],
+            [ending.run.token for ending in endings],
+            [ending.outcome.status.value for ending in endings],
+            [history.capped(list(ending.outcome.messages), limit=limit).text or "[]" for ending in endings],
+            [kept[ending.run.execution_id].visible for ending in endings],
+            [kept[ending.run.execution_id].payload for ending in endings],
+            [ending.run.retention_days for ending in endings],
+        ],
+    )
+    ended = cursor.fetchall()
+    accepted = {row[0] for row in ended}
+    payloads = [
+        (ending.run.execution_id, request.text, response.text, request.truncated or response.truncated)
+        for ending in endings
+        if ending.run.execution_id in accepted and kept[ending.run.execution_id].payload
+        for request in [history.capped(ending.outcome.request, limit=limit)]
+        for response in [history.capped(ending.outcome.response, limit=limit)]
+    ]
+    if payloads:
+        cursor.execute(_PAYLOADS, [list(column) for column in zip(*payloads, strict=True)])
+    if ended:
+        _count(cursor, ended)
+    return accepted
+
+
+def _kept(ending: Ending) -> history.Kept:
+    failed = ending.outcome.status in (Status.FAILED, Status.CANCELLED)
+    return history.kept(ending.run.history_strategy, failed=failed)
+
+
+_COUNT = """
+UPDATE scheduler_jobstate s
+   SET open_runs = s.open_runs - v.ended, total_count = s.total_count + v.success + v.warning + v.failure,
+       success_count = s.success_count + v.success, warning_count = s.warning_count + v.warning,
+       failure_count = s.failure_count + v.failure, last_status = e.status,
+       last_started_at = coalesce(e.started_at, e.ended_at), last_ended_at = e.ended_at
+  FROM unnest(%s::bigint[], %s::int[], %s::int[], %s::int[], %s::int[], %s::bigint[])
+       v(job_id, ended, success, warning, failure, last_id)
+  JOIN scheduler_execution e ON e.id = v.last_id
+ WHERE s.job_id = v.job_id
+RETURNING s.job_id, s.open_runs
+"""
+
+
+def _count(cursor: Any, ended: Sequence[tuple[int, int, int, bool]]) -> None:
+    """Move the counters for ended runs (execution, job, status, visible), and let runs go that were held behind them.
+
+    The jobs' state rows are locked by the caller.
+    """
+    columns: dict[int, list[int]] = defaultdict(lambda: [0, 0, 0, 0, 0])
+    for execution_id, job_pk, status, visible in ended:
+        counts = columns[job_pk]
+        counts[0] += 1
+        if visible:
+            counts[1 if status == Status.SUCCEEDED else 2 if status == Status.WARNED else 3] += 1
+        counts[4] = max(counts[4], execution_id)
+    jobs = sorted(columns)
+    cursor.execute(_COUNT, [jobs, *([columns[job_pk][place] for job_pk in jobs] for place in range(5))])
+    for job_pk, open_runs in cursor.fetchall():
+        if open_runs > 0:
+            release_held(cursor, job_pk)
+
+
+def _tell(ending: Ending, *, accepted: bool) -> None:
+    run = ending.run
+    what = ("run.retried" if ending.retries else "run.finished") if accepted else "run.end_refused"
+    logger.log(
+        logging.INFO if accepted else logging.WARNING,
+        "%s kind=%s job=%s execution=%s attempt=%s outcome=%s",
+        what,
+        run.job_kind,
+        run.job_number,
+        run.number,
+        run.attempt,
+        ending.outcome.status.label,
+    )
+
+
+def backoff_seconds(attempt: int, *, first: int, longest: int) -> float:
+    """Return the seconds to wait after the failed ``attempt`` (from 1): doubling, capped, with half of it jitter."""
+    whole = min(first * 2.0 ** min(attempt - 1, 30), longest)
+    return whole / 2 + random.uniform(0, whole / 2)  # noqa: S311 - jitter, not a secret
+
+
+def _retry(cursor: Any, ending: Ending) -> bool:
+    run = ending.run
+    delay = backoff_seconds(run.attempt, first=run.retry_delay_seconds, longest=run.retry_max_delay_seconds)
+    message = "; ".join(ending.outcome.messages) or "failed"
+    return _requeue(cursor, run.execution_id, run.token, message, delay, rescue=False)
+
+
+def _requeue(cursor: Any, execution_id: int, token: int, message: str, delay: float, *, rescue: bool) -> bool:
+    """Put a running execution back into the queue, due in ``delay`` seconds, and record the attempt that ended."""
+    cursor.execute(
+        """
+        WITH was AS (
+            SELECT id, attempt, worker, started_at FROM scheduler_execution
+             WHERE id = %(id)s AND status = 1 AND token = %(token)s AND (%(rescue)s = 0 OR lease_until < now())
+               FOR UPDATE
+        ), back AS (
+            UPDATE scheduler_execution e
+               SET status = 0, token = NULL, lease_until = NULL, worker = NULL, cancel_requested = false,
+                   rescues = e.rescues + %(rescue)s,
+                   ready_at = clock_timestamp() + make_interval(secs => %(delay)s),
+                   publish_at = clock_timestamp() + make_interval(secs => %(delay)s)
+              FROM was WHERE e.id = was.id
+            RETURNING e.id, e.ready_at
+        )
+        INSERT INTO scheduler_attempt (execution_id, number, worker, started_at, ended_at, message, retry_at)
+        SELECT was.id, was.attempt, was.worker, was.started_at, clock_timestamp(), %(message)s, back.ready_at
+          FROM was JOIN back USING (id)
+        """,
+        {"id": execution_id, "token": token, "message": message[:10_000], "delay": delay, "rescue": int(rescue)},
+    )
+    return bool(cursor.rowcount)
+
+
+def release_held(cursor: Any, job_pk: int) -> None:
+    """Let the oldest run that was held behind another go, where no other run of the job is open."""
+    cursor.execute(
+        """
+        UPDATE scheduler_execution SET ready_at = now(), publish_at = now() + make_interval(secs => %s)
+         WHERE id = (SELECT id FROM scheduler_execution
+                      WHERE job_id = %s AND status = 0 AND ready_at IS NULL ORDER BY id LIMIT 1)
+           AND NOT EXISTS (SELECT 1 FROM scheduler_execution
+                            WHERE job_id = %s AND status < 2 AND ready_at IS NOT NULL)
+        RETURNING id, queue, priority
+        """,
+        [REPUBLISH_SECONDS, job_pk, job_pk],
+    )
+    hints = [Hint(*row) for row in cursor.fetchall()]
+    if hints:
+        transaction.on_commit(lambda: messages.publish(hints))
+
+
+def end_queued(execution_id: int, job_pk: int, *, status: Status, message: str, reason: Reason | None = None) -> bool:
+    """End an execution that is still queued. Return False where it is not."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM scheduler_jobstate WHERE job_id = %s FOR UPDATE", [job_pk])
+        return end_queued_locked(cursor, execution_id, job_pk, status=status, message=message, reason=reason)
+
+
+def end_queued_locked(
+    cursor: Any, execution_id: int, job_pk: int, *, status: Status, message: str, reason: Reason | None = None
+) -> bool:
+    """End a queued execution inside the caller's transaction, which holds the job's state row."""
+    cursor.execute(
+        """
+        UPDATE scheduler_execution e
+           SET status = %s, reason = %s, ended_at = clock_timestamp(), publish_at = NULL, messages = %s::jsonb,
+               visible = j.history_strategy <> 'OFF',
+               expires_at = clock_timestamp() + make_interval(days => j.retention_days)
+          FROM scheduler_job j
+         WHERE e.id = %s AND e.status = 0 AND j.id = e.job_id
+        RETURNING e.visible
+        """,
+        [status.value, reason.value if reason else None, json.dumps([message]), execution_id],
+    )
+    row = cursor.fetchone()
+    if row is None:
+        return False
+    if status is Status.SKIPPED:
+        cursor.execute("UPDATE scheduler_jobstate SET open_runs = open_runs - 1 WHERE job_id = %s", [job_pk])
+        release_held(cursor, job_pk)
+    else:
+        _count(cursor, [(execution_id, job_pk, status.value, row[0])])
+    return True
+
+
+def rescue(*, limit: int = 200) -> int:
+    """Fail or queue again up to ``limit`` runs whose lease ran out; return how many.
+
+    A lost worker is no fault of the run, so it is tried again up to the setting SCHEDULER_MAX_RESCUES, beside the
+    job's own retries, where the job allows repeating at all (``max_retries`` above 0); else it fails, saying why.
+    """
+    lost = list(
+        Execution.objects.filter(status=Status.RUNNING)
+        .extra(where=["lease_until < now()"])  # noqa: S610 - constant text
+        .order_by("lease_until")
+        .values_list("pk", "job_id", "token", "worker", "attempt", "rescues", "job__max_retries")[:limit]
+    )
+    rescued = 0
+    for execution_id, job_pk, token, worker, attempt, rescues, max_retries in lost:
+        message = f"worker {worker} was lost during attempt {attempt}: its lease ran out"
+        again = max_retries > 0 and rescues < settings.SCHEDULER_MAX_RESCUES
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT 1 FROM scheduler_jobstate WHERE job_id = %s FOR UPDATE SKIP LOCKED", [job_pk])
+            if cursor.fetchone() is None:
+                continue
+            if again:
+                done = _requeue(cursor, execution_id, token, message, 0.0, rescue=True)
+            else:
+                done = _fail_lost(cursor, execution_id, job_pk, token, message)
+        if done:
+            rescued += 1
+            logger.warning("run.rescued execution_id=%s again=%s why=%s", execution_id, again, message)
+    return rescued
+
+
+def _fail_lost(cursor: Any, execution_id: int, job_pk: int, token: int, message: str) -> bool:
+    cursor.execute(
+        """
+        UPDATE scheduler_execution e
+           SET status = CASE WHEN e.cancel_requested THEN %s ELSE %s END, ended_at = clock_timestamp(), token = NULL,
+               lease_until = NULL, messages = %s::jsonb, visible = j.history_strategy <> 'OFF',
+               expires_at = clock_timestamp() + make_interval(days => j.retention_days)
+          FROM scheduler_job j
+         WHERE e.id = %s AND e.status = 1 AND e.token = %s AND e.lease_until < now() AND j.id = e.job_id
+        RETURNING e.visible, e.status
+        """,
+        [Status.CANCELLED.value, Status.FAILED.value, json.dumps([message]), execution_id, token],
+    )
+    row = cursor.fetchone()
+    if row is None:
+        return False
+    _count(cursor, [(execution_id, job_pk, row[1], row[0])])
+    return True

@@ -1,0 +1,31 @@
+"""A run that a worker has started: what it needs to know to do the work and to write the end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Started:
+    """A run that this process has started and now holds the lease of. Instants are UTC."""
+
+    execution_id: int
+    job_pk: int
+    job_kind: str
+    job_number: int
+    job_name: str
+    number: int
+    attempt: int
+    token: int
+    scheduled_for: datetime
+    created_at: datetime
+    started_at: datetime
+    arguments: dict[str, Any]
+    timeout_seconds: int
+    history_strategy: str
+    retention_days: int
+    max_retries: int
+    retry_delay_seconds: int
+    retry_max_delay_seconds: int
