@@ -68,9 +68,15 @@ class Batch:
 
     def add(self, job: DueJob, now: int) -> None:
         """Add what becomes of the instants of ``job`` up to and including ``now``."""
-        if job.recompute or job.next_fire is None:
-            self._advance(job, to_microseconds(job.schedule.next_after(to_datetime(now))), job.last_number, 0)
+        if job.next_fire is None:
             return
+        if job.recompute:
+            # ``next_fire`` is when the job was resumed: what fell due since is not lost because no beat was there.
+            resumed = _optional(job.schedule.next_after(to_datetime(job.next_fire)))
+            if resumed is None or resumed > now:
+                self._advance(job, resumed, job.last_number, 0)
+                return
+            job.next_fire = resumed
         following = _following(job) if job.expression is not None else None
         if following is not None and following > now and now - job.next_fire <= job.grace_seconds * SECOND:
             # What nearly every claim is: one instant, in time, of a job that has another.
@@ -78,7 +84,7 @@ class Batch:
             on_time: tuple[int, ...] = (job.next_fire,)
         else:
             passed = self._plan(job, now)
-            following = to_microseconds(passed.next_fire_at)
+            following = _optional(passed.next_fire_at)
             late, on_time = _instants(passed.late), _instants(passed.on_time)
             self.rows.extend(_not_run(job, passed))
         number, fired = job.last_number, 0
@@ -119,13 +125,17 @@ def to_datetime(instant: int) -> datetime:
     return _EPOCH + timedelta(microseconds=instant)
 
 
-def to_microseconds(instant: datetime | None) -> int | None:
-    """Return an aware datetime as microseconds since 1970; None stays None."""
-    return None if instant is None else (instant - _EPOCH) // _MICROSECOND
+def to_microseconds(instant: datetime) -> int:
+    """Return an aware datetime as microseconds since 1970."""
+    return (instant - _EPOCH) // _MICROSECOND
+
+
+def _optional(instant: datetime | None) -> int | None:
+    return None if instant is None else to_microseconds(instant)
 
 
 def _instants(instants: tuple[datetime, ...]) -> tuple[int, ...]:
-    return tuple((instant - _EPOCH) // _MICROSECOND for instant in instants)
+    return tuple(to_microseconds(instant) for instant in instants)
 
 
 def _with_triggers(late: tuple[int, ...], on_time: tuple[int, ...]) -> Iterator[tuple[int, int]]:

@@ -66,4 +66,9 @@ def delete(entry_ids: list[int]) -> None:
             [entry_ids],
         )
         clocked = [row[0] for row in cursor.fetchall()]
-        cursor.execute("DELETE FROM django_celery_beat_clockedschedule WHERE id = ANY(%s)", [clocked])
+        # An entry of somebody else's may have been pointed at the same clocked schedule in the stock admin.
+        cursor.execute(
+            "DELETE FROM django_celery_beat_clockedschedule c WHERE id = ANY(%s)"
+            " AND NOT EXISTS (SELECT 1 FROM django_celery_beat_periodictask WHERE clocked_id = c.id)",
+            [clocked],
+        )

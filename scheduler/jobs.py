@@ -9,74 +9,24 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
-from datetime import datetime
+from dataclasses import replace
 from typing import Any
 
 from django.db import IntegrityError, connection, transaction
 
 from scheduler import claims, clock, entries, job_types, messages
+from scheduler.definition import Definition, check, check_json, differences
+from scheduler.endings import release_held
 from scheduler.exceptions import InvalidJob, JobNotFound, NameTaken, NumberTaken
-from scheduler.executions import release_held
-from scheduler.history import Strategy
-from scheduler.misfire import Misfire
 from scheduler.models import Execution, Job, JobChange, JobState
-from scheduler.overlap import Decision, Overlap, decide
-from scheduler.schedule import Schedule
+from scheduler.overlap import Decision, decide
+
+__all__ = ["Definition", "activate", "create", "deactivate", "delete", "get", "run_now", "update"]
 
 logger = logging.getLogger(__name__)
 
 CHANNEL = "scheduler_jobs"
 _LARGEST = 2**63 - 1
-
-
-@dataclass(frozen=True, kw_only=True)
-class Definition:
-    """What a job is, without the identity and the state that the core gives it."""
-
-    name: str
-    schedule: Schedule
-    arguments: Mapping[str, Any]
-    description: str | None = None
-    active: bool = True
-    history_strategy: str = Strategy.MINIMAL.value
-    retention_days: int = 30
-    misfire: str = Misfire.FIRE_ONCE.value
-    misfire_grace_seconds: int | None = None
-    overlap: str = Overlap.SKIP.value
-    timeout_seconds: int | None = None
-    max_retries: int = 0
-    retry_delay_seconds: int = 10
-    retry_max_delay_seconds: int = 3600
-    priority: int = 5
-    queue: str = ""
-    expires_seconds: int | None = None
-    headers: Mapping[str, Any] | None = None
-    concurrency_key: str = ""
-
-    @classmethod
-    def of(cls, job: Job) -> Definition:
-        """Return the definition of a stored job."""
-        plain = {name: getattr(job, name) for name in _PLAIN}
-        return cls(schedule=Schedule.of(job), **plain)
-
-    def columns(self) -> dict[str, Any]:
-        """Return the definition as columns of ``Job``."""
-        schedule = self.schedule
-        return {
-            **{name: getattr(self, name) for name in _PLAIN},
-            "headers": dict(self.headers or {}),
-            "arguments": dict(self.arguments),
-            "expression": schedule.expression,
-            "schedule_text": schedule.text,
-            "zone": schedule.zone,
-            "run_at": schedule.run_at,
-            "starts_at": schedule.starts_at,
-            "ends_at": schedule.ends_at,
-        }
-
-
-_PLAIN = tuple(item.name for item in fields(Definition) if item.name != "schedule")
 
 
 def get(kind: str, number: int) -> Job:
@@ -95,7 +45,7 @@ def create(kind: str, definition: Definition, *, by: str, number: int | None = N
     ``number`` None takes the next free one. Raises ``NumberTaken``, ``NameTaken``, ``InvalidJob`` (of which
     ``InvalidSchedule`` and ``NeverFires``), ``UnknownJobType``.
     """
-    _check(kind, definition)
+    check(kind, definition)
     if number is not None and not 0 < number <= _LARGEST:
         raise InvalidJob("number", f"a job id must be from 1 to {_LARGEST}")
     with transaction.atomic():
@@ -116,7 +66,7 @@ def create(kind: str, definition: Definition, *, by: str, number: int | None = N
         fires = next_fire_at if job.active else None
         entry = entries.create(job, fires, now=now)
         job.state = JobState.objects.create(job=job, next_fire_at=fires, entry=entry)
-        _record(job, JobChange.Verb.CREATED, by, {})
+        _record(job, JobChange.Verb.CREATED, by, differences(kind, None, definition))
         _wake()
     logger.info("job.created kind=%s job=%s by=%s next_fire_at=%s", kind, job.number, by, fires)
     return job
@@ -132,11 +82,13 @@ def update(job: Job, changes: Mapping[str, Any], *, by: str) -> Job:
             raise JobNotFound(f"no {job.kind} job {job.number}")
         before = Definition.of(Job.objects.get(pk=job.pk))
         after = replace(before, **changes)
-        _check(job.kind, after)
+        check(job.kind, after)
         reschedule = after.schedule != before.schedule or after.active != before.active
-        hints = claims.settle(job.pk) if reschedule else ()
+        # The edit holds from this instant on, not from the start of the transaction: the lock may have been long in
+        # coming, and what fell due meanwhile is the old definition's.
+        now = clock.exact_now()
+        hints = claims.settle(job.pk, now=now)
         stored = Job.objects.with_state().get(pk=job.pk)
-        now = clock.now()
         next_fire_at = stored.state.next_fire_at
         if reschedule:
             first = after.schedule.first_after(now) if after.schedule != before.schedule else None
@@ -158,7 +110,7 @@ def update(job: Job, changes: Mapping[str, Any], *, by: str) -> Job:
             )
         if stored.state.entry_id is not None:
             entries.update(stored, stored.state.entry_id, next_fire_at)
-        _record(stored, _verb(before, after), by, _difference(stored, before, after))
+        _record(stored, _verb(before, after), by, differences(stored.kind, before, after))
         _wake()
         transaction.on_commit(lambda: messages.publish(hints))
     logger.info("job.updated kind=%s job=%s by=%s next_fire_at=%s", stored.kind, stored.number, by, next_fire_at)
@@ -187,7 +139,7 @@ def delete(job: Job, *, by: str) -> None:
         cursor.execute("DELETE FROM scheduler_attempt WHERE execution_id = ANY(%s)", [ids])
         cursor.execute("DELETE FROM scheduler_execution WHERE job_id = %s", [job.pk])
         entry_id = stored.state.entry_id
-        _record(stored, JobChange.Verb.DELETED, by, {})
+        _record(stored, JobChange.Verb.DELETED, by, differences(stored.kind, Definition.of(stored), None))
         cursor.execute("DELETE FROM scheduler_jobstate WHERE job_id = %s", [job.pk])
         cursor.execute("DELETE FROM scheduler_job WHERE id = %s", [job.pk])
         if entry_id is not None:
@@ -203,6 +155,7 @@ def run_now(job: Job, *, by: str, arguments: Mapping[str, Any] | None = None) ->
     replace the job's for this run. Raises ``JobNotFound``, ``InvalidJob``.
     """
     if arguments is not None:
+        check_json("arguments", arguments)
         job_types.get(job.kind).check(arguments)
     with transaction.atomic(), connection.cursor() as cursor:
         locked = claims.lock(cursor, job.pk)
@@ -223,7 +176,7 @@ def run_now(job: Job, *, by: str, arguments: Mapping[str, Any] | None = None) ->
             release_held(cursor, job.pk)
         if hint is not None:
             transaction.on_commit(lambda: messages.publish([hint]))
-    execution = Execution.objects.get(pk=execution_id)
+        execution = Execution.objects.get(pk=execution_id)
     logger.info(
         "run.requested kind=%s job=%s execution=%s status=%s by=%s",
         job.kind,
@@ -233,27 +186,6 @@ def run_now(job: Job, *, by: str, arguments: Mapping[str, Any] | None = None) ->
         by,
     )
     return execution
-
-
-def _check(kind: str, definition: Definition) -> None:
-    """Raise ``InvalidJob`` unless the definition can be stored, whatever the schedule's instants."""
-    if not definition.name.strip():
-        raise InvalidJob("name", "a job needs a name")
-    if len(definition.name) > 255:
-        raise InvalidJob("name", "a job name has at most 255 characters")
-    if "\x00" in definition.name or "\x00" in (definition.description or ""):
-        raise InvalidJob("name", "a job's name and description cannot hold the character U+0000")
-    if not 1 <= definition.retention_days <= 3650:
-        raise InvalidJob("retention_days", "the retention period must be from 1 to 3650 days")
-    for name, known in (("history_strategy", Strategy), ("misfire", Misfire), ("overlap", Overlap)):
-        if getattr(definition, name) not in {member.value for member in known}:
-            raise InvalidJob(name, f"must be one of {', '.join(member.value for member in known)}")
-    if not 0 <= definition.priority <= 9:
-        raise InvalidJob("priority", "the priority must be from 0 (first) to 9 (last)")
-    if definition.timeout_seconds is not None and definition.timeout_seconds < 1:
-        raise InvalidJob("timeout_seconds", "the time limit must be at least one second")
-    definition.schedule.check()
-    job_types.get(kind).check(definition.arguments)
 
 
 def _name_key(kind: str, name: str) -> str | None:
@@ -309,29 +241,6 @@ def _verb(before: Definition, after: Definition) -> JobChange.Verb:
 
 def _record(job: Job, verb: JobChange.Verb, by: str, changes: dict[str, Any]) -> None:
     JobChange.objects.create(job_id=job.pk, kind=job.kind, number=job.number, by=by, verb=verb, changes=changes)
-
-
-def _difference(job: Job, before: Definition, after: Definition) -> dict[str, list[Any]]:
-    """Return field -> [before, after] of what changed, arguments as people may see them."""
-    job_type = job_types.get(job.kind)
-    pairs = {
-        name: [_plain(old), _plain(getattr(after, name))]
-        for name in _PLAIN
-        if name != "arguments" and (old := getattr(before, name)) != getattr(after, name)
-    }
-    if before.arguments != after.arguments:
-        pairs["arguments"] = [job_type.masked(before.arguments), job_type.masked(after.arguments)]
-    if before.schedule != after.schedule:
-        pairs["schedule"] = [_plain(asdict(before.schedule)), _plain(asdict(after.schedule))]
-    return pairs
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    return value
 
 
 def _wake() -> None:
