@@ -108,7 +108,7 @@ TEMPLATES = [
 # The vendors' paths are exact: a redirect to a path with a slash would turn their POST into a GET.
 APPEND_SLASH = False
 STATIC_URL = "static/"
-STATIC_ROOT = Path(env.text("STATIC_ROOT", default=str(BASE_DIR / "staticfiles")))
+STATIC_ROOT = env.text("STATIC_ROOT", default=str(BASE_DIR / "staticfiles") if PRODUCTION else "") or None
 # In development whitenoise serves straight from the applications, which spares every start a collectstatic.
 WHITENOISE_USE_FINDERS = not PRODUCTION
 WHITENOISE_AUTOREFRESH = DEBUG

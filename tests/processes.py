@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from pathlib import Path
 from urllib.parse import quote
@@ -21,7 +21,9 @@ ROOT = Path(__file__).resolve().parent.parent
 class LiveProcess:
     """A started process in a group of its own, whose output is read as it comes."""
 
-    def __init__(self, *command: str, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, *command: str, environment: Mapping[str, str], before_exec: Callable[[], None] | None = None
+    ) -> None:
         self._popen = subprocess.Popen(
             command,
             cwd=ROOT,
@@ -30,6 +32,7 @@ class LiveProcess:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            preexec_fn=before_exec,
         )
         assert self._popen.stdout is not None
         self._pipe = self._popen.stdout

@@ -1,0 +1,113 @@
+"""Reading of environment variables."""
+
+from collections.abc import Callable
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from jobsite.environment import Environment
+
+
+def test_each_kind_of_value_is_read() -> None:
+    env = Environment(
+        {
+            "TEXT": " some ",
+            "FLAG": "Yes",
+            "NUMBER": "12",
+            "WORDS": "a, b,,c",
+            "CHOICE": "JSON",
+            "ZONE": "Europe/Berlin",
+            "URL": "http://example.org:80/x",
+        }
+    )
+    read = (
+        env.text("TEXT", default=""),
+        env.flag("FLAG", default=False),
+        env.integer("NUMBER", default=1, low=0, high=20),
+        env.words("WORDS", default=()),
+        env.choice("CHOICE", default="text", options=("json", "text")),
+        env.zone("ZONE", default="UTC"),
+        env.url("URL", default="", schemes=("http",)),
+    )
+    assert read == ("some", True, 12, ["a", "b", "c"], "json", "Europe/Berlin", "http://example.org:80/x")
+
+
+def test_an_empty_variable_counts_as_not_set() -> None:
+    env = Environment({"TEXT": " ", "NUMBER": "", "MAYBE": ""})
+    read = (
+        env.text("TEXT", default="d"),
+        env.integer("NUMBER", default=3, low=0, high=9),
+        env.optional_integer("MAYBE", low=0, high=9),
+    )
+    assert read == ("d", 3, None)
+
+
+@pytest.mark.parametrize(
+    ("value", "read", "expected"),
+    [
+        ("maybe", lambda env: env.flag("X", default=True), "X: expected 1 or 0."),
+        ("ten", lambda env: env.integer("X", default=1, low=1, high=9), "X: expected a whole number from 1 to 9."),
+        ("10", lambda env: env.integer("X", default=1, low=1, high=9), "X: expected a whole number from 1 to 9."),
+        ("0", lambda env: env.optional_integer("X", low=1, high=9), "X: expected a whole number from 1 to 9."),
+        ("xml", lambda env: env.choice("X", default="a", options=("a", "b")), "X: expected one of a, b."),
+        (
+            "Mars/Base",
+            lambda env: env.zone("X", default="UTC"),
+            "X: expected an IANA time zone such as Europe/Berlin.",
+        ),
+        (
+            "ftp://h",
+            lambda env: env.url("X", default="", schemes=("http",)),
+            "X: expected a URL that starts with http://.",
+        ),
+        (
+            "http://",
+            lambda env: env.url("X", default="", schemes=("http",)),
+            "X: expected a URL that starts with http://.",
+        ),
+        (
+            "http://h:99999",
+            lambda env: env.url("X", default="", schemes=("http",)),
+            "X: expected a URL that starts with http://.",
+        ),
+        (
+            "c2hvcnQ=",
+            lambda env: env.fernet_keys("X", default=()),
+            "X: expected Fernet keys (32 bytes in URL-safe base64) separated by commas.",
+        ),
+        (
+            "mysql://h/d",
+            lambda env: env.database("X", default=""),
+            "X: expected a URL that starts with postgresql:// or postgres://.",
+        ),
+        (
+            "postgresql://secret:pw@h/",
+            lambda env: env.database("X", default=""),
+            "X: expected postgresql://user:password@host:port/name.",
+        ),
+    ],
+)
+def test_a_bad_value_names_its_variable_and_never_itself(
+    value: str, read: Callable[[Environment], object], expected: str
+) -> None:
+    with pytest.raises(ImproperlyConfigured) as raised:
+        read(Environment({"X": value}))
+    assert str(raised.value) == expected
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        (
+            "postgresql://u:p%40ss@db:5433/jobs",
+            {"NAME": "jobs", "USER": "u", "PASSWORD": "p@ss", "HOST": "db", "PORT": 5433},
+        ),
+        (
+            "postgresql://u@/jobs?host=%2Frun%2Fpg",
+            {"NAME": "jobs", "USER": "u", "PASSWORD": "", "HOST": "", "PORT": "", "OPTIONS": {"host": "/run/pg"}},
+        ),
+    ],
+)
+def test_a_database_is_read_from_its_url(url: str, expected: dict[str, object]) -> None:
+    read = Environment({"X": url}).database("X", default="")
+    assert read == {"ENGINE": "django.db.backends.postgresql", **expected}
