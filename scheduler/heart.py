@@ -6,7 +6,6 @@ cancellation: a run is asked to stop first, and abandoned where it has not stopp
 
 from __future__ import annotations
 
-import ctypes
 import logging
 import os
 import threading
@@ -17,7 +16,6 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
 from scheduler import executions
-from scheduler.job_types import RunCancelled
 from scheduler.run import Run, Stop
 
 logger = logging.getLogger(__name__)
@@ -119,4 +117,4 @@ class Heart:
         except (DatabaseError, InterfaceError):
             connection.close()
             logger.exception("run.abandon_failed execution_id=%s", run.execution_id)
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(run.thread_id), ctypes.py_object(RunCancelled))
+        run.interrupt()

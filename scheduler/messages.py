@@ -14,7 +14,7 @@ import os
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -27,6 +27,10 @@ logger = logging.getLogger(__name__)
 
 TASK = "scheduler.run"
 PRIORITY_STEPS = (0, 3, 6, 9)
+# A burst is cut into at least this many messages, so that all lanes of a fleet get some of it, and into no larger ones
+# than this, so that a worker does not hold long what another could begin.
+SHARES = 32
+MOST_PER_MESSAGE = 20
 _ID = "@id@"
 _BODY = "@body@"
 _EMBED = '{"callbacks": null, "errbacks": null, "chain": null, "chord": null}'
@@ -117,7 +121,7 @@ def decode_ids(message: bytes) -> list[int]:
 
 
 def publish(hints: Iterable[Hint]) -> bool:
-    """Push one message per hint. Returns False, having logged it, where Redis did not take them."""
+    """Push messages for the hints. Returns False, having logged it, where Redis did not take them."""
     global _paused_until
     hints = list(hints)
     if not hints:
@@ -126,10 +130,14 @@ def publish(hints: Iterable[Hint]) -> bool:
         return False
     try:
         pipeline = client().pipeline(transaction=False)
-        pushes: dict[str, list[str]] = defaultdict(list)
+        together: dict[tuple[str, int, str], list[int]] = defaultdict(list)
         for hint in hints:
-            message = encode([hint.execution_id], hint.queue, hint.priority, headers=hint.headers)
-            pushes[key_of(hint.queue, hint.priority)].append(message)
+            together[hint.queue, hint.priority, hint.headers].append(hint.execution_id)
+        pushes: dict[str, list[str]] = defaultdict(list)
+        for (queue, priority, headers), ids in together.items():
+            pushes[key_of(queue, priority)].extend(
+                encode(part, queue, priority, headers=headers) for part in _parts(ids)
+            )
         for key, pushed in pushes.items():
             pipeline.lpush(key, *pushed)
         pipeline.execute()
@@ -139,6 +147,13 @@ def publish(hints: Iterable[Hint]) -> bool:
         logger.warning("publish.failed messages=%d error=%s", len(hints), error)
         return False
     return True
+
+
+def _parts(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    """Yield ``ids`` in the parts that one message each names: one for a few, more where many are due at once."""
+    size = min(max(len(ids) // SHARES, 1), MOST_PER_MESSAGE)
+    for first in range(0, len(ids), size):
+        yield ids[first : first + size]
 
 
 def horizon(queue: str) -> dict[int, int | None]:

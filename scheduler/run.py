@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import threading
 import time
@@ -39,7 +40,7 @@ class Run:
         self.deadline = time.monotonic() + started.timeout_seconds
         self.progress_done: int | None = None
         self.progress_total: int | None = None
-        self.thread_id = threading.get_ident()
+        self._thread_id: int | None = None
         self.stop_reason: Stop | None = None
         self.stopped_at: float | None = None
         self.last_renewed = time.monotonic()
@@ -81,6 +82,24 @@ class Run:
             actions, self._actions = self._actions, []
         for action in actions:
             self._act(action)
+
+    def enter(self) -> None:
+        """Say that the calling thread does the work of this run until ``leave``."""
+        with self._lock:
+            self._thread_id = threading.get_ident()
+
+    def leave(self) -> None:
+        """Say that no thread works on this run any more. An interruption on its way is raised before this returns."""
+        with self._lock:
+            self._thread_id = None
+
+    def interrupt(self) -> None:
+        """Raise ``RunCancelled`` in the thread that is stuck in the work of this run, as soon as it runs Python."""
+        with self._lock:
+            if self._thread_id is not None:
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                    ctypes.c_ulong(self._thread_id), ctypes.py_object(RunCancelled)
+                )
 
     def end(self) -> bool:
         """Return True for the first caller only: that one writes how the run ended."""

@@ -7,18 +7,19 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
 from scheduler import executions, job_types
+from scheduler.endings import Ending
 from scheduler.exceptions import RunError
 from scheduler.heart import Heart
 from scheduler.job_types import Outcome, RunCancelled
+from scheduler.lanes import Ender, Lanes
 from scheduler.models import Status
 from scheduler.run import Run, Stop
-from scheduler.started import Started
 
 logger = logging.getLogger(__name__)
 
@@ -32,23 +33,41 @@ def run_all(ids: Sequence[int]) -> int:
     """Run those of ``ids`` that are still queued and ready, one after the other; return how many this worker ran."""
     ran = 0
     for execution_id in ids:
-        for started in executions.start([execution_id], worker=worker_name()):
-            run_one(started)
+        for run in start([execution_id]):
+            work(run, then_end=_finish_at_once)
             ran += 1
     return ran
 
 
-def run_one(started: Started) -> None:
-    """Do the work of a started execution and write how it ended."""
-    run = Run(started)
-    heart.hold(run)
+def start(ids: Sequence[int]) -> list[Run]:
+    """Start those of ``ids`` that are still queued and ready, and hold their leases."""
+    runs = [Run(started) for started in executions.start(ids, worker=worker_name())]
+    for run in runs:
+        heart.hold(run)
+    return runs
+
+
+def work(run: Run, *, then_end: Callable[[Run, Outcome], None]) -> None:
+    """Do the work of a started run and hand its outcome on; the lease is held until that has been written."""
     try:
-        outcome = _outcome(run)
-        if run.end():
-            _finish(run, outcome)
+        try:
+            run.enter()
+            outcome = _outcome(run)
+        finally:
+            run.leave()
     except RunCancelled:
-        # Raised into this thread by the heart after it had written the end.
+        # Raised into this thread by the heart, which has written the end.
         logger.info("run.interrupted execution_id=%s", run.execution_id)
+        outcome = _stopped(run)
+    if run.end():
+        then_end(run, outcome)
+    else:
+        heart.drop(run)
+
+
+def _finish_at_once(run: Run, outcome: Outcome) -> None:
+    try:
+        finish([Ending(run.started, outcome)])
     finally:
         heart.drop(run)
 
@@ -96,20 +115,20 @@ def _stopped(run: Run) -> Outcome:
     return Outcome(Status.FAILED, ("stopped because its lease was lost",))
 
 
-def _finish(run: Run, outcome: Outcome) -> None:
-    """Write the end, again and again while the database is away and the lease may still be ours."""
+def finish(endings: list[Ending]) -> None:
+    """Write how runs ended, again and again while the database is away and the leases may still be ours."""
     give_up = time.monotonic() + 6 * settings.SCHEDULER_LEASE_SECONDS
     wait = 0.1
     while True:
         try:
-            executions.finish(run.started, outcome)
+            executions.finish_many(endings)
             return
         except (DatabaseError, InterfaceError) as error:
             connection.close()
             if time.monotonic() > give_up:
-                logger.exception("run.end_lost execution_id=%s", run.execution_id)
+                logger.exception("run.ends_lost executions=%s", [ending.run.execution_id for ending in endings])
                 return
-            logger.warning("run.end_delayed execution_id=%s error=%s", run.execution_id, type(error).__name__)
+            logger.warning("run.ends_delayed runs=%d error=%s", len(endings), type(error).__name__)
             time.sleep(wait)
             wait = min(wait * 2, 2.0)
 
@@ -121,3 +140,22 @@ def _abandon(run: Run) -> None:
 
 
 heart = Heart(_abandon)
+
+
+def lanes(slots: int) -> Lanes:
+    """Return lanes that run executions beside each other in this process."""
+    ender = Ender(finish)
+
+    def in_lane(run: Run, over: Callable[[], None]) -> None:
+        handed_on = False
+
+        def then_end(run: Run, outcome: Outcome) -> None:
+            nonlocal handed_on
+            handed_on = True
+            ender.add(Ending(run.started, outcome), lambda: (heart.drop(run), over())[-1])
+
+        work(run, then_end=then_end)
+        if not handed_on:
+            over()
+
+    return Lanes(slots, start=start, work=in_lane)

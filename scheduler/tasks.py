@@ -21,7 +21,11 @@ __all__ = ["run", "run_job", "worker"]
 @shared_task(name="scheduler.run", acks_late=False, ignore_result=True)
 def run(ids: list[int]) -> None:
     """Run the executions ``ids`` as far as they are still queued."""
-    runner.run_all(ids)
+    lanes = worker.lanes()
+    if lanes is None:
+        runner.run_all(ids)
+    else:
+        lanes.run(ids)
 
 
 @shared_task(name="scheduler.run_job", acks_late=False, ignore_result=True)

@@ -9,7 +9,8 @@ from typing import Any
 from celery.signals import worker_ready, worker_shutting_down
 from django.db import DatabaseError, InterfaceError, connection
 
-from scheduler import processes
+from scheduler import processes, runner
+from scheduler.lanes import Lanes
 from scheduler.models import Process
 
 logger = logging.getLogger(__name__)
@@ -20,10 +21,12 @@ RENEW_EVERY_SECONDS = 2.0
 class Presence(threading.Thread):
     """Renews the worker's row until it is told to stop, then removes it."""
 
-    def __init__(self, *, queues: list[str], slots: int, info: dict[str, Any]) -> None:
+    def __init__(self, *, queues: list[str], slots: int, pool: str, node: str) -> None:
         super().__init__(daemon=True)
         self.name = processes.name_of("worker")
-        self._queues, self._slots, self._info = queues, slots, info
+        self.slots = slots
+        self.threads = pool == "thread"
+        self._queues, self._info = queues, {"pool": pool, "node": node}
         self._stopping = threading.Event()
 
     def run(self) -> None:
@@ -37,7 +40,7 @@ class Presence(threading.Thread):
         self._stopping.set()
 
     def _renew(self) -> None:
-        processes.renew(self.name, Process.Kind.WORKER, queues=self._queues, slots=self._slots, info=self._info)
+        processes.renew(self.name, Process.Kind.WORKER, queues=self._queues, slots=self.slots, info=self._info)
 
     def _try(self, act: Any) -> None:
         try:
@@ -48,6 +51,12 @@ class Presence(threading.Thread):
 
 
 _presence: list[Presence] = []
+_lanes: list[Lanes] = []
+
+
+def lanes() -> Lanes | None:
+    """Return the lanes of this worker; None where its pool has processes, each of which does one run at a time."""
+    return _lanes[0] if _lanes else None
 
 
 @worker_ready.connect  # type: ignore[untyped-decorator]
@@ -56,8 +65,11 @@ def _appear(sender: Any = None, **_: Any) -> None:
     presence = Presence(
         queues=sorted(queue.name for queue in sender.task_consumer.queues),
         slots=int(controller.concurrency or 1),
-        info={"pool": str(getattr(controller.pool_cls, "__module__", "")), "node": str(sender.hostname)},
+        pool=controller.pool_cls.__module__.rsplit(".", 1)[-1],
+        node=str(sender.hostname),
     )
+    if presence.threads and not _lanes:
+        _lanes.append(runner.lanes(presence.slots))
     _presence.append(presence)
     presence.start()
 

@@ -1,0 +1,156 @@
+"""Lanes: the threads of a worker that run executions beside each other, sharing starts and ends.
+
+A message may name many executions. They go into one queue of the process, from which as many lanes as the worker has
+slots take them: one UPDATE starts a handful, one transaction ends whatever has finished meanwhile. With work that takes
+microseconds this is what makes the difference; with work that takes seconds each lane has one run at a time.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from django.db import DatabaseError, InterfaceError, connection
+
+from scheduler.endings import Ending
+from scheduler.run import Run
+
+logger = logging.getLogger(__name__)
+
+# How far ahead of the lanes runs may be started, in seconds of work at the present pace.
+AHEAD_SECONDS = 0.02
+MOST_AT_ONCE = 64
+
+
+class Errand:
+    """The executions of one message; ``done`` is set when each has ended or turned out not to be ours."""
+
+    def __init__(self, ids: Sequence[int]) -> None:
+        self._left = len(ids)
+        self._lock = threading.Lock()
+        self.done = threading.Event()
+        if not ids:
+            self.done.set()
+
+    def one_less(self) -> None:
+        with self._lock:
+            self._left -= 1
+            if self._left <= 0:
+                self.done.set()
+
+
+class Ender:
+    """Writes the ends of runs: whatever has come together while the last transaction was under way."""
+
+    def __init__(self, write: Callable[[list[Ending]], None]) -> None:
+        self._write = write
+        self._waiting: list[tuple[Ending, Callable[[], None]]] = []
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+
+    def add(self, ending: Ending, then: Callable[[], None]) -> None:
+        """Write ``ending`` soon, and call ``then`` afterwards, written or given up."""
+        with self._changed:
+            self._waiting.append((ending, then))
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="scheduler-ender", daemon=True)
+                self._thread.start()
+            self._changed.notify()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                while not self._waiting:
+                    self._changed.wait()
+                taken, self._waiting = self._waiting, []
+            try:
+                self._write([ending for ending, _ in taken])
+            except Exception:
+                logger.exception("run.ends_lost runs=%d", len(taken))
+                connection.close()
+            for _, then in taken:
+                then()
+
+
+class Lanes:
+    """Runs executions in ``slots`` threads."""
+
+    def __init__(
+        self,
+        slots: int,
+        *,
+        start: Callable[[Sequence[int]], list[Run]],
+        work: Callable[[Run, Callable[[], None]], None],
+    ) -> None:
+        self._slots = slots
+        self._start = start
+        self._work = work
+        self._pending: deque[tuple[int, Errand]] = deque()
+        self._started: deque[tuple[Run, Errand]] = deque()
+        self._changed = threading.Condition()
+        self._threads: list[threading.Thread] = []
+        self._idle = 0
+        self._seconds_per_run = 1.0
+
+    def run(self, ids: Sequence[int]) -> None:
+        """Run ``ids`` as far as they are still queued; return when all of them are over."""
+        errand = Errand(ids)
+        with self._changed:
+            self._pending.extend((execution_id, errand) for execution_id in ids)
+            while len(self._threads) < self._slots and self._idle < len(self._pending):
+                self._idle += 1
+                thread = threading.Thread(target=self._lane, name=f"lane-{len(self._threads) + 1}", daemon=True)
+                self._threads.append(thread)
+                thread.start()
+            self._changed.notify(len(ids))
+        errand.done.wait()
+
+    def _lane(self) -> None:
+        while True:
+            run, errand = self._take()
+            began = time.monotonic()
+            try:
+                self._work(run, errand.one_less)
+            except BaseException:
+                # A run's own failures are its outcome; what comes here is ours, and must not cost the worker a lane.
+                logger.exception("run.lane_failed execution_id=%s", run.execution_id)
+                errand.one_less()
+            took = time.monotonic() - began
+            self._seconds_per_run += 0.1 * (took - self._seconds_per_run)
+
+    def _take(self) -> tuple[Run, Errand]:
+        """Return a run that has been started for this lane, starting some where none waits."""
+        while True:
+            with self._changed:
+                while not self._started and not self._pending:
+                    self._changed.wait()
+                if self._started:
+                    self._idle -= 1
+                    return self._started.popleft()
+                taken = [self._pending.popleft() for _ in range(min(len(self._pending), self._chunk()))]
+            self._start_all(taken)
+
+    def _chunk(self) -> int:
+        """Return how many runs to start at once: one for each idle lane, and as many as are soon worked off."""
+        ahead = int(self._slots * AHEAD_SECONDS / max(self._seconds_per_run, 1e-6))
+        return max(1, min(self._idle + ahead, MOST_AT_ONCE))
+
+    def _start_all(self, taken: list[tuple[int, Errand]]) -> None:
+        errands = dict(taken)
+        try:
+            started = self._start([execution_id for execution_id, _ in taken])
+        except (DatabaseError, InterfaceError) as error:
+            # The rows stay queued, and the sweep publishes them again.
+            connection.close()
+            logger.warning("run.start_failed executions=%d error=%s", len(taken), type(error).__name__)
+            started = []
+        ours = {run.execution_id for run in started}
+        with self._changed:
+            self._started.extend((run, errands[run.execution_id]) for run in started)
+            self._changed.notify(len(started))
+        for execution_id, errand in taken:
+            if execution_id not in ours:
+                errand.one_less()
