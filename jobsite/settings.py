@@ -137,7 +137,14 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
 }
 SPECTACULAR_SETTINGS = {"TITLE": "Jobsite", "VERSION": "0.1.0", "SERVE_INCLUDE_SCHEMA": False}
-UNFOLD = {"SITE_TITLE": "Jobsite", "SITE_HEADER": "Jobsite"}
+UNFOLD = {
+    "SITE_TITLE": "Jobsite",
+    "SITE_HEADER": "Jobsite",
+    "SITE_SYMBOL": "schedule",
+    "STYLES": ["scheduler.admin.site.stylesheet"],
+    "SCRIPTS": ["scheduler.admin.site.script"],
+    "SIDEBAR": {"show_search": True, "navigation": "scheduler.admin.site.navigation"},
+}
 
 # -- PostgreSQL ------------------------------------------------------------------------------------------------------
 
@@ -192,6 +199,8 @@ SCHEDULER_CLAIM_BATCH = env.integer("SCHEDULER_CLAIM_BATCH", default=500, low=1,
 SCHEDULER_LEASE_SECONDS = env.integer("SCHEDULER_LEASE_SECONDS", default=12, low=3, high=3600)
 SCHEDULER_MAX_RESCUES = env.integer("SCHEDULER_MAX_RESCUES", default=3, low=0, high=100)
 SCHEDULER_DEFAULT_TIMEOUT_SECONDS = env.integer("SCHEDULER_DEFAULT_TIMEOUT_SECONDS", default=3600, low=1, high=604800)
+# How many runs of one concurrency key (one service) may be under way at once where no limit of its own says; 0: any.
+SCHEDULER_CONCURRENCY_LIMIT = env.integer("SCHEDULER_CONCURRENCY_LIMIT", default=0, low=0, high=100000)
 SCHEDULER_PAYLOAD_LIMIT_BYTES = env.integer("SCHEDULER_PAYLOAD_LIMIT_BYTES", default=65536, low=1024, high=16777216)
 
 # -- Volt MX Foundry -------------------------------------------------------------------------------------------------
@@ -220,7 +229,10 @@ VOLTMX_RESPONSE_LIMIT_BYTES = env.integer("VOLTMX_RESPONSE_LIMIT_BYTES", default
 
 # -- Cumulocity Zementis ---------------------------------------------------------------------------------------------
 
-ZEMENTIS_DATA_SOURCE = env.text("ZEMENTIS_DATA_SOURCE", default="local")
+# Where devices and measurements are: this database, or the Cumulocity tenant that the C8Y_ variables name.
+ZEMENTIS_DATA_SOURCE = env.choice("ZEMENTIS_DATA_SOURCE", default="local", options=("local", "cumulocity"))
+# What the local store's platform resources call their one tenant.
+ZEMENTIS_TENANT = env.text("ZEMENTIS_TENANT", default="jobsite")
 # How long a range of measurements one job may ask for; None: any.
 ZEMENTIS_MAX_DATA_RANGE_SECONDS = env.optional_integer("ZEMENTIS_MAX_DATA_RANGE_SECONDS", low=1, high=10**9)
 

@@ -16,7 +16,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection, transaction
 
-from scheduler import job_types
+from scheduler import job_types, limits
 from scheduler.due import Batch, DueJob, to_microseconds
 from scheduler.endings import REPUBLISH_SECONDS, end_queued_locked, release_held
 from scheduler.exceptions import UnknownJobType
@@ -130,14 +130,14 @@ INSERT INTO scheduler_execution
         ready_at, publish_at, ended_at, expires_at, attempt, rescues, cancel_requested, messages, visible, complete)
 SELECT v.job_id, v.number, v.trigger, {_AT.format("v.due")}, {_AT.format("v.until")}, v.status, v.reason,
        coalesce(j.schedule_text, j.expression), coalesce(nullif(j.queue, ''), %s::jsonb ->> j.kind, %s), j.priority,
-       j.concurrency_key, CASE WHEN v.ready THEN now() END,
+       CASE WHEN %s OR l.key IS NOT NULL THEN j.concurrency_key ELSE '' END, CASE WHEN v.ready THEN now() END,
        CASE WHEN v.ready THEN now() + make_interval(secs => %s) END, CASE WHEN v.status = 5 THEN now() END,
        CASE WHEN v.status = 5 THEN now() + make_interval(days => j.retention_days) END, 0, 0, false, '[]'::jsonb,
        v.status <> 5 OR j.history_strategy <> 'OFF', false
   FROM unnest(%s::bigint[], %s::bigint[], %s::smallint[], %s::bigint[], %s::bigint[], %s::smallint[], %s::text[],
               %s::bool[])
        v(job_id, number, trigger, due, until, status, reason, ready)
-  JOIN scheduler_job j ON j.id = v.job_id
+  JOIN scheduler_job j ON j.id = v.job_id LEFT JOIN scheduler_limit l ON l.key = j.concurrency_key
 ON CONFLICT (job_id, scheduled_for) WHERE trigger IN (0, 2) DO NOTHING
 RETURNING id, queue, priority, ready_at IS NOT NULL, job_id, status
 """
@@ -171,7 +171,10 @@ def _write(cursor: Any, batch: Batch) -> tuple[Hint, ...]:
     hints: list[Hint] = []
     opened: Counter[int] = Counter()
     if batch.rows:
-        cursor.execute(_INSERT, [_default_queues(), default_queue(), REPUBLISH_SECONDS, *_row_columns(batch)])
+        cursor.execute(
+            _INSERT,
+            [_default_queues(), default_queue(), limits.all_limited(), REPUBLISH_SECONDS, *_row_columns(batch)],
+        )
         inserted = cursor.fetchall()
         cursor.execute(_HEADERS, [_array(row[0] for row in batch.rows)])
         headers = dict(cursor.fetchall())
@@ -236,14 +239,15 @@ INSERT INTO scheduler_execution
         ready_at, publish_at, ended_at, expires_at, attempt, rescues, cancel_requested, messages, visible,
         complete, requested_by, arguments)
 SELECT j.id, %(number)s, %(trigger)s, clock_timestamp(), %(status)s, %(reason)s,
-       coalesce(j.schedule_text, j.expression), coalesce(nullif(j.queue, ''), %(queue)s), j.priority, j.concurrency_key,
+       coalesce(j.schedule_text, j.expression), coalesce(nullif(j.queue, ''), %(queue)s), j.priority,
+       CASE WHEN %(limited)s OR l.key IS NOT NULL THEN j.concurrency_key ELSE '' END,
        CASE WHEN %(ready)s THEN now() END,
        CASE WHEN %(ready)s THEN now() + make_interval(secs => %(again)s) END,
        CASE WHEN %(skipped)s THEN clock_timestamp() END,
        CASE WHEN %(skipped)s THEN now() + make_interval(days => j.retention_days) END,
        0, 0, false, '[]'::jsonb, NOT %(skipped)s OR j.history_strategy <> 'OFF', false, %(by)s,
        %(arguments)s::jsonb
-  FROM scheduler_job j WHERE j.id = %(job)s
+  FROM scheduler_job j LEFT JOIN scheduler_limit l ON l.key = j.concurrency_key WHERE j.id = %(job)s
 RETURNING id, queue, priority, (SELECT headers::text FROM scheduler_job WHERE id = %(job)s)
 """
 
@@ -263,6 +267,7 @@ def insert_manual(
             "status": (Status.SKIPPED if skipped else Status.QUEUED).value,
             "reason": Reason.OVERLAP.value if skipped else None,
             "queue": queue_of(kind),
+            "limited": limits.all_limited(),
             "ready": ready,
             "again": REPUBLISH_SECONDS,
             "skipped": skipped,

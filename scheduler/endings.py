@@ -17,7 +17,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection, transaction
 
-from scheduler import history, messages
+from scheduler import history, limits, messages
 from scheduler.job_types import Outcome
 from scheduler.messages import Hint
 from scheduler.models import Execution, Reason, Status
@@ -60,9 +60,17 @@ def finish_many(endings: Sequence[Ending]) -> list[bool]:
         for ending in endings:
             if ending.retries and _retry(cursor, ending):
                 accepted.add(ending.run.execution_id)
+        _publish_next(cursor, [ending.run.concurrency_key for ending in endings])
     for ending in endings:
         _tell(ending, accepted=ending.run.execution_id in accepted)
     return [ending.run.execution_id in accepted for ending in endings]
+
+
+def _publish_next(cursor: Any, keys: Sequence[str]) -> None:
+    """Publish, after the commit, runs that waited for one with one of these concurrency keys to end."""
+    following = limits.next_in_line(cursor, keys)
+    if following:
+        transaction.on_commit(lambda: messages.publish(following))
 
 
 _LOCK_STATES = "SELECT 1 FROM scheduler_jobstate WHERE job_id = ANY(%s) ORDER BY job_id FOR UPDATE"
@@ -269,10 +277,12 @@ def rescue(*, limit: int = 200) -> int:
         Execution.objects.filter(status=Status.RUNNING)
         .extra(where=["lease_until < now()"])  # noqa: S610 - constant text
         .order_by("lease_until")
-        .values_list("pk", "job_id", "token", "worker", "attempt", "rescues", "job__max_retries")[:limit]
+        .values_list("pk", "job_id", "token", "worker", "attempt", "rescues", "job__max_retries", "concurrency_key")[
+            :limit
+        ]
     )
     rescued = 0
-    for execution_id, job_pk, token, worker, attempt, rescues, max_retries in lost:
+    for execution_id, job_pk, token, worker, attempt, rescues, max_retries, key in lost:
         message = f"worker {worker} was lost during attempt {attempt}: its lease ran out"
         again = max_retries > 0 and rescues < settings.SCHEDULER_MAX_RESCUES
         with transaction.atomic(), connection.cursor() as cursor:
@@ -283,6 +293,7 @@ def rescue(*, limit: int = 200) -> int:
                 done = _requeue(cursor, execution_id, token, message, 0.0, rescue=True)
             else:
                 done = _fail_lost(cursor, execution_id, job_pk, token, message)
+            _publish_next(cursor, [key] if done else [])
         if done:
             rescued += 1
             logger.warning("run.rescued execution_id=%s again=%s why=%s", execution_id, again, message)

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 
+from scheduler import limits
 from scheduler.endings import end_queued, finish, finish_many, rescue
 from scheduler.models import Execution, Reason, Status
 from scheduler.started import Started
@@ -31,31 +32,52 @@ UPDATE scheduler_execution e
        progress_total = NULL
   FROM scheduler_job j
  WHERE e.id = ANY(%(ids)s) AND e.status = 0 AND e.ready_at <= now() AND j.id = e.job_id
+   AND (%(limited)s OR e.concurrency_key = '')
    AND (j.expires_seconds IS NULL OR e.scheduled_for + make_interval(secs => j.expires_seconds) > now())
 RETURNING e.id, e.job_id, j.kind, j.number, j.name, e.number, e.attempt, e.token, e.scheduled_for, e.created_at,
           e.started_at, coalesce(e.arguments, j.arguments)::text, coalesce(j.timeout_seconds, %(timeout)s),
-          j.history_strategy, j.retention_days, j.max_retries, j.retry_delay_seconds, j.retry_max_delay_seconds
+          j.history_strategy, j.retention_days, j.max_retries, j.retry_delay_seconds, j.retry_max_delay_seconds,
+          e.concurrency_key
 """
 
 
 def start(ids: Sequence[int], *, worker: str) -> list[Started]:
-    """Start those of ``ids`` that are queued and ready, and return them; the others are somebody else's or over."""
+    """Start those of ``ids`` that are queued and ready, and return them; the others are somebody else's or over.
+
+    Those under a concurrency limit are started as far as it allows; the rest wait, and are published again when one of
+    their key ends.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(
-            _START,
-            {
-                "ids": list(ids),
-                "token": secrets.randbits(62),
-                "worker": worker,
-                "lease": settings.SCHEDULER_LEASE_SECONDS,
-                "timeout": settings.SCHEDULER_DEFAULT_TIMEOUT_SECONDS,
-            },
-        )
-        rows = cursor.fetchall()
-    started = [_started(row) for row in rows]
+        started = _start(cursor, ids, worker=worker)
     if len(started) < len(ids):
-        _expire([execution for execution in ids if execution not in {run.execution_id for run in started}])
+        left = _without(ids, started)
+        for key, waiting in limits.waiting(left).items():
+            with transaction.atomic(), connection.cursor() as cursor:
+                admitted = limits.admit(cursor, key, waiting)
+                if admitted:
+                    started += _start(cursor, admitted, worker=worker, limited=True)
+        _expire(_without(left, started))
     return started
+
+
+def _without(ids: Sequence[int], started: Sequence[Started]) -> list[int]:
+    taken = {run.execution_id for run in started}
+    return [execution_id for execution_id in ids if execution_id not in taken]
+
+
+def _start(cursor: Any, ids: Sequence[int], *, worker: str, limited: bool = False) -> list[Started]:
+    cursor.execute(
+        _START,
+        {
+            "ids": list(ids),
+            "limited": limited,
+            "token": secrets.randbits(62),
+            "worker": worker,
+            "lease": settings.SCHEDULER_LEASE_SECONDS,
+            "timeout": settings.SCHEDULER_DEFAULT_TIMEOUT_SECONDS,
+        },
+    )
+    return [_started(row) for row in cursor.fetchall()]
 
 
 def _started(row: tuple[Any, ...]) -> Started:

@@ -3,6 +3,7 @@
 from scheduler.models.change import JobChange
 from scheduler.models.execution import Attempt, Execution, Payload, Reason, Status, Trigger
 from scheduler.models.job import Job, JobCounter, JobState
+from scheduler.models.limit import Limit
 from scheduler.models.process import Leader, Process
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "JobCounter",
     "JobState",
     "Leader",
+    "Limit",
     "Payload",
     "Process",
     "Reason",

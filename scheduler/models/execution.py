@@ -91,7 +91,9 @@ class Execution(models.Model):
     frequency = models.CharField(max_length=1024, null=True, help_text="The schedule in force when it fired.")
     queue = models.CharField(max_length=64)
     priority = models.PositiveSmallIntegerField(default=5)
-    concurrency_key = models.CharField(max_length=255, default="")
+    concurrency_key = models.CharField(
+        max_length=255, default="", help_text="Set where a limit on runs with this key was in force."
+    )
 
     created_at = models.DateTimeField(db_default=Now(), help_text="When the clock claimed it.")
     ready_at = models.DateTimeField(null=True, help_text="Not before this; null while held behind another run.")
@@ -151,6 +153,16 @@ class Execution(models.Model):
             models.Index(fields=["publish_at"], name="execution_queued", condition=Q(status=0)),
             models.Index(fields=["lease_until"], name="execution_leases", condition=Q(status=1)),
             models.Index(fields=["job"], name="execution_open", condition=Q(status__lt=2)),
+            models.Index(
+                fields=["concurrency_key", "priority", "id"],
+                name="execution_waiting",
+                condition=Q(status=0) & ~Q(concurrency_key=""),
+            ),
+            models.Index(
+                fields=["concurrency_key"],
+                name="execution_limited",
+                condition=Q(status=1) & ~Q(concurrency_key=""),
+            ),
             models.Index(fields=["expires_at"], name="execution_expiry", condition=Q(expires_at__isnull=False)),
         ]
         permissions = [("cancel_execution", "Can cancel a run")]
