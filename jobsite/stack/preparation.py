@@ -6,7 +6,7 @@ on has changed since it last succeeded: our files, the lock file, the settings i
 
 import hashlib
 import hmac
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import psycopg
@@ -18,18 +18,23 @@ _FILE = "prepared.json"
 _ROOMS = ("jobsite", "scheduler", "voltmx", "zementis")
 
 
-def is_done(home: Home, database_url: str) -> bool:
-    """Whether the database is as `prepare` left it, for all that can be seen cheaply."""
-    return home.read_json(_FILE).get("fingerprint") == _fingerprint(database_url)
+def is_done(home: Home, environment: Mapping[str, str]) -> bool:
+    """Whether the database is as `prepare` left it, for all that can be seen cheaply.
+
+    `environment` is what the programs get; this process has read its settings before the servers' addresses were known.
+    """
+    return home.read_json(_FILE).get("fingerprint") == _fingerprint(environment)
 
 
-def note_done(home: Home, database_url: str) -> None:
+def note_done(home: Home, environment: Mapping[str, str]) -> None:
     """Remember that `prepare` has just succeeded."""
-    home.write_json(_FILE, {"fingerprint": _fingerprint(database_url)})
+    home.write_json(_FILE, {"fingerprint": _fingerprint(environment)})
 
 
-def _fingerprint(database_url: str) -> str:
-    seen = hmac.new(settings.SECRET_KEY.encode(), digestmod=hashlib.sha256)
+def _fingerprint(environment: Mapping[str, str]) -> str:
+    database_url = environment["DATABASE_URL"]
+    # Keyed, because a password is among what it is made of.
+    seen = hmac.new(environment["SECRET_KEY"].encode(), digestmod=hashlib.sha256)
     wanted = (database_url, settings.ADMIN_USER, settings.ADMIN_PASSWORD, str(settings.DEMO))
     for part in (*wanted, _administrator(database_url), *_files(settings.BASE_DIR)):
         seen.update(part.encode() + b"\0")

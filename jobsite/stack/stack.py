@@ -77,11 +77,10 @@ async def _start(home: Home, supervisor: Supervisor, listener: socket.socket) ->
     kept = home.environment(found)
     # What the user gave wins over what an earlier start has kept, and this start's addresses over any older ones.
     environment |= {name: value for name, value in kept.items() if name in found or not os.environ.get(name)}
-    database_url = environment["DATABASE_URL"]
-    if not preparation.is_done(home, database_url):
+    if not preparation.is_done(home, environment):
         say("jobsite   | database.preparing")
         await supervisor.once(manage("prepare", "prepare"), environment=environment)
-        preparation.note_done(home, database_url)
+        preparation.note_done(home, environment)
     await supervisor.run(programs(listener.fileno()), environment=environment)
     missing = await readiness.wait(settings.PORT, deadline=_READY_WITHIN_SECONDS)
     if missing:
