@@ -18,7 +18,7 @@ from django.db import connection, transaction
 
 from scheduler import job_types, limits
 from scheduler.due import Batch, DueJob, to_microseconds
-from scheduler.endings import REPUBLISH_SECONDS, end_queued_locked, release_held
+from scheduler.endings import REPUBLISH_SECONDS, ask_to_stop, end_queued_locked, release_held
 from scheduler.exceptions import UnknownJobType
 from scheduler.messages import Hint
 from scheduler.models import Reason, Status, Trigger
@@ -223,14 +223,12 @@ def queue_of(kind: str) -> str:
 
 def replace_open(cursor: Any, job_pk: int) -> None:
     """Cancel every open run of a job inside the caller's transaction, which holds its state row."""
-    cursor.execute("SELECT id, status FROM scheduler_execution WHERE job_id = %s AND status < 2", [job_pk])
-    for execution_id, status in cursor.fetchall():
-        if status == Status.QUEUED:
-            end_queued_locked(cursor, execution_id, job_pk, status=Status.CANCELLED, message="replaced by a newer run")
-        else:
-            cursor.execute(
-                "UPDATE scheduler_execution SET cancel_requested = true WHERE id = %s AND status = 1", [execution_id]
-            )
+    message = "replaced by a newer run"
+    cursor.execute("SELECT id FROM scheduler_execution WHERE job_id = %s AND status < 2", [job_pk])
+    for (execution_id,) in cursor.fetchall():
+        # A worker may start it between the two statements, so the second one looks at what the first did not take.
+        if not end_queued_locked(cursor, execution_id, job_pk, status=Status.CANCELLED, message=message):
+            ask_to_stop(cursor, execution_id, message=message)
 
 
 _INSERT_MANUAL = """

@@ -11,7 +11,7 @@ import logging
 import random
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.conf import settings
@@ -54,16 +54,21 @@ def finish(run: Started, outcome: Outcome) -> bool:
 
 def finish_many(endings: Sequence[Ending]) -> list[bool]:
     """Do what ``finish`` does for several runs in one transaction, which costs little more than for one."""
-    final = [ending for ending in endings if not ending.retries]
     with transaction.atomic(), connection.cursor() as cursor:
-        accepted = _end_all(cursor, final) if final else set()
-        for ending in endings:
-            if ending.retries and _retry(cursor, ending):
-                accepted.add(ending.run.execution_id)
+        cursor.execute(_LOCK_STATES, [sorted({ending.run.job_pk for ending in endings})])
+        retried = {ending.run.execution_id for ending in endings if ending.retries and _retry(cursor, ending)}
+        final = [
+            # What was to be tried again and is not was cancelled meanwhile, or is not ours any more.
+            Ending(ending.run, replace(ending.outcome, status=Status.CANCELLED)) if ending.retries else ending
+            for ending in endings
+            if ending.run.execution_id not in retried
+        ]
+        ended = _end_all(cursor, final) if final else set()
         _publish_next(cursor, [ending.run.concurrency_key for ending in endings])
     for ending in endings:
-        _tell(ending, accepted=ending.run.execution_id in accepted)
-    return [ending.run.execution_id in accepted for ending in endings]
+        execution_id = ending.run.execution_id
+        _tell(ending, "run.retried" if execution_id in retried else "run.finished" if execution_id in ended else None)
+    return [ending.run.execution_id in retried | ended for ending in endings]
 
 
 def _publish_next(cursor: Any, keys: Sequence[str]) -> None:
@@ -76,7 +81,8 @@ def _publish_next(cursor: Any, keys: Sequence[str]) -> None:
 _LOCK_STATES = "SELECT 1 FROM scheduler_jobstate WHERE job_id = ANY(%s) ORDER BY job_id FOR UPDATE"
 _FINISH = """
 UPDATE scheduler_execution e
-   SET status = v.status, ended_at = clock_timestamp(), token = NULL, lease_until = NULL, messages = v.messages::jsonb,
+   SET status = v.status, ended_at = clock_timestamp(), token = NULL, lease_until = NULL,
+       messages = CASE WHEN e.cancel_requested THEN e.messages || v.messages::jsonb ELSE v.messages::jsonb END,
        visible = v.visible, complete = v.complete, expires_at = clock_timestamp() + make_interval(days => v.days)
   FROM unnest(%s::bigint[], %s::bigint[], %s::smallint[], %s::text[], %s::bool[], %s::bool[], %s::int[])
        v(id, token, status, messages, visible, complete, days)
@@ -91,9 +97,8 @@ SELECT id, request::jsonb, response::jsonb, truncated
 
 
 def _end_all(cursor: Any, endings: Sequence[Ending]) -> set[int]:
-    """End the runs that are still held under their tokens; return their execution ids."""
+    """End the runs that are still held under their tokens; return their execution ids. Their states are locked."""
     limit: int = settings.SCHEDULER_PAYLOAD_LIMIT_BYTES
-    cursor.execute(_LOCK_STATES, [sorted({ending.run.job_pk for ending in endings})])
     kept = {ending.run.execution_id: _kept(ending) for ending in endings}
     cursor.execute(
         _FINISH,
@@ -101,7 +106,7 @@ def _end_all(cursor: Any, endings: Sequence[Ending]) -> set[int]:
             [ending.run.execution_id for ending in endings],
             [ending.run.token for ending in endings],
             [ending.outcome.status.value for ending in endings],
-            [history.capped(list(ending.outcome.messages), limit=limit).text or "[]" for ending in endings],
+            [history.capped_messages(ending.outcome.messages, limit=limit) for ending in endings],
             [kept[ending.run.execution_id].visible for ending in endings],
             [kept[ending.run.execution_id].payload for ending in endings],
             [ending.run.retention_days for ending in endings],
@@ -161,13 +166,12 @@ def _count(cursor: Any, ended: Sequence[tuple[int, int, int, bool]]) -> None:
             release_held(cursor, job_pk)
 
 
-def _tell(ending: Ending, *, accepted: bool) -> None:
+def _tell(ending: Ending, what: str | None) -> None:
     run = ending.run
-    what = ("run.retried" if ending.retries else "run.finished") if accepted else "run.end_refused"
     logger.log(
-        logging.INFO if accepted else logging.WARNING,
+        logging.INFO if what else logging.WARNING,
         "%s kind=%s job=%s execution=%s attempt=%s outcome=%s",
-        what,
+        what or "run.end_refused",
         run.job_kind,
         run.job_number,
         run.number,
@@ -190,17 +194,20 @@ def _retry(cursor: Any, ending: Ending) -> bool:
 
 
 def _requeue(cursor: Any, execution_id: int, token: int, message: str, delay: float, *, rescue: bool) -> bool:
-    """Put a running execution back into the queue, due in ``delay`` seconds, and record the attempt that ended."""
+    """Put a running execution back into the queue, due in ``delay`` seconds, and record the attempt that ended.
+
+    Return False where it is not held under the token any more, or was to be cancelled.
+    """
     cursor.execute(
         """
         WITH was AS (
             SELECT id, attempt, worker, started_at FROM scheduler_execution
-             WHERE id = %(id)s AND status = 1 AND token = %(token)s AND (%(rescue)s = 0 OR lease_until < now())
+             WHERE id = %(id)s AND status = 1 AND token = %(token)s AND NOT cancel_requested
+               AND (%(rescue)s = 0 OR lease_until < now())
                FOR UPDATE
         ), back AS (
             UPDATE scheduler_execution e
-               SET status = 0, token = NULL, lease_until = NULL, worker = NULL, cancel_requested = false,
-                   rescues = e.rescues + %(rescue)s,
+               SET status = 0, token = NULL, lease_until = NULL, worker = NULL, rescues = e.rescues + %(rescue)s,
                    ready_at = clock_timestamp() + make_interval(secs => %(delay)s),
                    publish_at = clock_timestamp() + make_interval(secs => %(delay)s)
               FROM was WHERE e.id = was.id
@@ -210,7 +217,13 @@ def _requeue(cursor: Any, execution_id: int, token: int, message: str, delay: fl
         SELECT was.id, was.attempt, was.worker, was.started_at, clock_timestamp(), %(message)s, back.ready_at
           FROM was JOIN back USING (id)
         """,
-        {"id": execution_id, "token": token, "message": message[:10_000], "delay": delay, "rescue": int(rescue)},
+        {
+            "id": execution_id,
+            "token": token,
+            "message": history.storable_text(message)[:10_000],
+            "delay": delay,
+            "rescue": int(rescue),
+        },
     )
     return bool(cursor.rowcount)
 
@@ -221,10 +234,10 @@ def release_held(cursor: Any, job_pk: int) -> None:
         """
         UPDATE scheduler_execution SET ready_at = now(), publish_at = now() + make_interval(secs => %s)
          WHERE id = (SELECT id FROM scheduler_execution
-                      WHERE job_id = %s AND status = 0 AND ready_at IS NULL ORDER BY id LIMIT 1)
+                      WHERE job_id = %s AND status = 0 AND ready_at IS NULL ORDER BY number LIMIT 1)
            AND NOT EXISTS (SELECT 1 FROM scheduler_execution
                             WHERE job_id = %s AND status < 2 AND ready_at IS NOT NULL)
-        RETURNING id, queue, priority
+        RETURNING id, queue, priority, (SELECT headers::text FROM scheduler_job WHERE id = job_id)
         """,
         [REPUBLISH_SECONDS, job_pk, job_pk],
     )
@@ -254,7 +267,7 @@ def end_queued_locked(
          WHERE e.id = %s AND e.status = 0 AND j.id = e.job_id
         RETURNING e.visible
         """,
-        [status.value, reason.value if reason else None, json.dumps([message]), execution_id],
+        [status.value, reason.value if reason else None, _listed(message), execution_id],
     )
     row = cursor.fetchone()
     if row is None:
@@ -265,6 +278,22 @@ def end_queued_locked(
     else:
         _count(cursor, [(execution_id, job_pk, status.value, row[0])])
     return True
+
+
+def ask_to_stop(cursor: Any, execution_id: int, *, message: str) -> bool:
+    """Ask a running execution to stop, saying why, inside the caller's transaction, which holds the job's state row.
+
+    Return False where it does not run.
+    """
+    cursor.execute(
+        "UPDATE scheduler_execution SET cancel_requested = true, messages = %s::jsonb WHERE id = %s AND status = 1",
+        [_listed(message), execution_id],
+    )
+    return bool(cursor.rowcount)
+
+
+def _listed(message: str) -> str:
+    return json.dumps([history.storable_text(message)])
 
 
 def rescue(*, limit: int = 200) -> int:
@@ -285,13 +314,14 @@ def rescue(*, limit: int = 200) -> int:
     for execution_id, job_pk, token, worker, attempt, rescues, max_retries, key in lost:
         message = f"worker {worker} was lost during attempt {attempt}: its lease ran out"
         again = max_retries > 0 and rescues < settings.SCHEDULER_MAX_RESCUES
+        done = False
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SELECT 1 FROM scheduler_jobstate WHERE job_id = %s FOR UPDATE SKIP LOCKED", [job_pk])
             if cursor.fetchone() is None:
                 continue
             if again:
-                done = _requeue(cursor, execution_id, token, message, 0.0, rescue=True)
-            else:
+                done = again = _requeue(cursor, execution_id, token, message, 0.0, rescue=True)
+            if not again:
                 done = _fail_lost(cursor, execution_id, job_pk, token, message)
             _publish_next(cursor, [key] if done else [])
         if done:
@@ -305,13 +335,13 @@ def _fail_lost(cursor: Any, execution_id: int, job_pk: int, token: int, message:
         """
         UPDATE scheduler_execution e
            SET status = CASE WHEN e.cancel_requested THEN %s ELSE %s END, ended_at = clock_timestamp(), token = NULL,
-               lease_until = NULL, messages = %s::jsonb, visible = j.history_strategy <> 'OFF',
+               lease_until = NULL, messages = e.messages || %s::jsonb, visible = j.history_strategy <> 'OFF',
                expires_at = clock_timestamp() + make_interval(days => j.retention_days)
           FROM scheduler_job j
          WHERE e.id = %s AND e.status = 1 AND e.token = %s AND e.lease_until < now() AND j.id = e.job_id
         RETURNING e.visible, e.status
         """,
-        [Status.CANCELLED.value, Status.FAILED.value, json.dumps([message]), execution_id, token],
+        [Status.CANCELLED.value, Status.FAILED.value, _listed(message), execution_id, token],
     )
     row = cursor.fetchone()
     if row is None:

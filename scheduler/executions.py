@@ -15,13 +15,14 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models.functions import Now
 
 from scheduler import limits
-from scheduler.endings import end_queued, finish, finish_many, rescue
+from scheduler.endings import ask_to_stop, end_queued, end_queued_locked, finish, finish_many, rescue
 from scheduler.models import Execution, Reason, Status
 from scheduler.started import Started
 
-__all__ = ["Renewal", "Started", "cancel", "finish", "finish_many", "renew", "rescue", "start"]
+__all__ = ["Renewal", "Started", "cancel", "finish", "finish_many", "give_back", "renew", "rescue", "start"]
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +34,8 @@ UPDATE scheduler_execution e
   FROM scheduler_job j
  WHERE e.id = ANY(%(ids)s) AND e.status = 0 AND e.ready_at <= now() AND j.id = e.job_id
    AND (%(limited)s OR e.concurrency_key = '')
-   AND (j.expires_seconds IS NULL OR e.scheduled_for + make_interval(secs => j.expires_seconds) > now())
+   AND (j.expires_seconds IS NULL OR e.attempt > 0
+        OR e.scheduled_for + make_interval(secs => j.expires_seconds) > now())
 RETURNING e.id, e.job_id, j.kind, j.number, j.name, e.number, e.attempt, e.token, e.scheduled_for, e.created_at,
           e.started_at, coalesce(e.arguments, j.arguments)::text, coalesce(j.timeout_seconds, %(timeout)s),
           j.history_strategy, j.retention_days, j.max_retries, j.retry_delay_seconds, j.retry_max_delay_seconds,
@@ -89,7 +91,7 @@ def _started(row: tuple[Any, ...]) -> Started:
 def _expire(ids: Sequence[int]) -> None:
     """End those of ``ids`` that were not started in time, as their job's ``expires_seconds`` demands."""
     late = (
-        Execution.objects.filter(pk__in=list(ids), status=Status.QUEUED, job__expires_seconds__isnull=False)
+        Execution.objects.filter(pk__in=list(ids), status=Status.QUEUED, attempt=0, job__expires_seconds__isnull=False)
         .extra(  # noqa: S610 - constant text
             where=["scheduled_for + make_interval(secs => scheduler_job.expires_seconds) <= now()"]
         )
@@ -97,6 +99,11 @@ def _expire(ids: Sequence[int]) -> None:
     )
     for execution_id, job_id in late:
         end_queued(execution_id, job_id, status=Status.SKIPPED, reason=Reason.EXPIRED, message="not started in time")
+
+
+def give_back(ids: Sequence[int]) -> None:
+    """Have those of ``ids`` that are still queued published again at once: this worker will not start them."""
+    Execution.objects.filter(pk__in=list(ids), status=Status.QUEUED, ready_at__isnull=False).update(publish_at=Now())
 
 
 @dataclass(frozen=True)
@@ -133,12 +140,11 @@ def cancel(execution: Execution, *, by: str) -> bool:
     Return False where it had ended already.
     """
     message = f"cancelled by {by}"
-    if end_queued(execution.pk, execution.job_id, status=Status.CANCELLED, message=message):
-        logger.info("run.cancelled execution_id=%s by=%s", execution.pk, by)
-        return True
-    asked = Execution.objects.filter(pk=execution.pk, status=Status.RUNNING).update(
-        cancel_requested=True, requested_by=by
-    )
-    if asked:
-        logger.info("run.cancel_requested execution_id=%s by=%s", execution.pk, by)
-    return bool(asked)
+    with transaction.atomic(), connection.cursor() as cursor:
+        # With the state row held no run goes back into the queue: what is not queued now runs or is over.
+        cursor.execute("SELECT 1 FROM scheduler_jobstate WHERE job_id = %s FOR UPDATE", [execution.job_id])
+        ended = end_queued_locked(cursor, execution.pk, execution.job_id, status=Status.CANCELLED, message=message)
+        asked = not ended and ask_to_stop(cursor, execution.pk, message=message)
+    if ended or asked:
+        logger.info("run.%s execution_id=%s by=%s", "cancelled" if ended else "cancel_requested", execution.pk, by)
+    return ended or asked

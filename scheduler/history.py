@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from math import isfinite
@@ -63,14 +64,37 @@ def capped(payload: Any, *, limit: int) -> Capped:
         return Capped(_dumped(f"not recorded: {type(error).__name__}"), True)
     if _size(text) <= limit:
         return Capped(text, False)
-    # Escaping makes the beginning longer by as much as its characters demand.
-    fitting = bisect_right(range(min(len(text), limit)), limit, key=lambda length: _size(_dumped(text[:length])))
-    return Capped(_dumped(text[: max(fitting - 1, 0)]), True)
+    return Capped(_dumped(_beginning(text, limit)), True)
+
+
+def capped_messages(messages: Iterable[str], *, limit: int) -> str:
+    """Return ``messages`` as the JSON text of a list, of at most ``limit`` bytes (at least 64).
+
+    What does not fit is left out, the first message of it cut and marked with an ellipsis.
+    """
+    kept: list[str] = []
+    left = limit - 2
+    for message in messages:
+        text = storable_text(str(message))
+        if _size(_dumped(text)) > left:
+            kept.append(_beginning(text, left - 3) + "…")
+            break
+        kept.append(text)
+        left -= _size(_dumped(text)) + 1
+        if left < 16:
+            break
+    return _dumped(kept)
 
 
 def storable_text(text: str) -> str:
     """Return ``text`` with what PostgreSQL cannot hold replaced: U+0000 and halves of surrogate pairs."""
     return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+
+
+def _beginning(text: str, limit: int) -> str:
+    """Return as much of ``text`` as takes ``limit`` bytes of JSON: escaping makes some characters longer."""
+    lengths = range(min(len(text), limit) + 1)
+    return text[: max(bisect_right(lengths, limit, key=lambda length: _size(_dumped(text[:length]))) - 1, 0)]
 
 
 def _dumped(value: Any) -> str:

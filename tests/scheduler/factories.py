@@ -1,13 +1,16 @@
 """Jobs that are valid by default."""
 
 import itertools
-from datetime import datetime
+from collections import Counter
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.contrib.postgres.functions import TransactionNow
 from django.db import connection
 
-from scheduler import jobs
-from scheduler.models import Job, JobState
+from scheduler import executions, jobs
+from scheduler.executions import Started
+from scheduler.models import Execution, Job, JobState, Status
 from scheduler.schedule import Schedule
 
 _numbers = itertools.count(1)
@@ -45,3 +48,44 @@ def due(job: Job, *, seconds_ago: float = 0.0) -> datetime:
 
 def state(job: Job) -> JobState:
     return JobState.objects.get(job_id=job.pk)
+
+
+def started(job: Job, *, worker: str = "worker-1", **arguments: Any) -> Started:
+    """A run of ``job``, asked for now and started by ``worker``."""
+    execution = jobs.run_now(job, by="tester", arguments=arguments or None)
+    [run] = executions.start([execution.pk], worker=worker)
+    return run
+
+
+def make_ready(execution_id: int) -> None:
+    """Let a run that waits for its next attempt go now."""
+    Execution.objects.filter(pk=execution_id, status=Status.QUEUED).update(
+        ready_at=TransactionNow(), publish_at=TransactionNow()
+    )
+
+
+def lapse(execution_id: int) -> None:
+    """Let the lease of a run lapse, as if its worker had been silent for that long."""
+    Execution.objects.filter(pk=execution_id, status=Status.RUNNING).update(
+        lease_until=TransactionNow() - timedelta(seconds=1)
+    )
+
+
+def counters(job: Job) -> tuple[int, int, int, int, int]:
+    """What the job's state counts: open, total, succeeded, warned, failed."""
+    row = state(job)
+    return row.open_runs, row.total_count, row.success_count, row.warning_count, row.failure_count
+
+
+def counted(job: Job) -> tuple[int, int, int, int, int]:
+    """What ``counters`` should say, counted from the rows."""
+    rows = Execution.objects.of(job)
+    by_status = Counter(rows.history().values_list("status", flat=True))
+    failed = by_status[Status.FAILED] + by_status[Status.CANCELLED]
+    return (
+        rows.open().count(),
+        by_status.total(),
+        by_status[Status.SUCCEEDED],
+        by_status[Status.WARNED],
+        failed,
+    )
