@@ -81,3 +81,8 @@ def drop(content_hash: str) -> None:
 def clear() -> None:
     """Forget every model of this process."""
     _models.clear()
+
+
+def hashes() -> list[str]:
+    """Give the hashes of this process's loaded models, the longest unused first."""
+    return _models.hashes()
