@@ -1,0 +1,52 @@
+"""Reading a request's body: within the limit, whatever way it comes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from rest_framework.request import Request
+
+from voltmx import jsontext
+from voltmx.errors import BodyTooLarge, WrongMediaType
+from voltmx.jsontext import UnreadableJson
+
+
+def media_type(request: Request) -> str:
+    """Return the body's media type in lower case, without parameters; empty where the request names none."""
+    return str(request.META.get("CONTENT_TYPE", "")).split(";")[0].strip().lower()
+
+
+def read_bytes(request: Request) -> bytes:
+    """Return the body. Raises ``BodyTooLarge`` above the setting VOLTMX_BODY_LIMIT_BYTES, before reading all of it.
+
+    Django takes a body without a length for an empty one; clients that send in chunks are read here too.
+    """
+    limit: int = settings.VOLTMX_BODY_LIMIT_BYTES
+    http: HttpRequest = request._request
+    length = str(http.META.get("CONTENT_LENGTH") or "")
+    if length.isdigit():
+        if int(length) > limit:
+            raise BodyTooLarge
+        return http.body
+    if "chunked" in http.headers.get("Transfer-Encoding", "").lower() and http.META.get("wsgi.input_terminated"):
+        chunks, size = [], 0
+        while chunk := http.META["wsgi.input"].read(65536):
+            size += len(chunk)
+            if size > limit:
+                raise BodyTooLarge
+            chunks.append(chunk)
+        return b"".join(chunks)
+    return http.body
+
+
+def read_object(request: Request) -> dict[str, Any]:
+    """Return the JSON object in the body. Raises ``WrongMediaType``, ``BodyTooLarge``, ``UnreadableJson``."""
+    kind = media_type(request)
+    if kind and kind not in ("application/json", "text/json") and not kind.endswith("+json"):
+        raise WrongMediaType
+    value = jsontext.loads(read_bytes(request))
+    if not isinstance(value, dict):
+        raise UnreadableJson("a JSON object is needed")
+    return value

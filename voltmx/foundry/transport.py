@@ -1,0 +1,147 @@
+"""Pooled HTTP connections that go only where they may, and that another thread can cut.
+
+A connection resolves its host once, checks the addresses and connects to exactly those. Each thread has a session of
+its own; proxies, ``.netrc`` and cookies of the environment are left out, so that a call is what the job says.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+from contextlib import suppress
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from urllib3.poolmanager import PoolManager
+
+from voltmx import addresses
+
+_local = threading.local()
+
+
+class Line:
+    """The sockets that a call uses; ``cut`` ends them from any thread, now and for the rest of the call."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._sockets: list[socket.socket] = []
+        self.is_cut = False
+
+    def attach(self, connected: socket.socket) -> None:
+        """Note a socket that the call uses from now on; cut it at once where the line is cut already."""
+        with self._lock:
+            self._sockets.append(connected)
+            is_cut = self.is_cut
+        if is_cut:
+            _shut_down(connected)
+
+    def cut(self) -> None:
+        """Shut the call's sockets down: whoever waits on them wakes with an error."""
+        with self._lock:
+            self.is_cut = True
+            sockets = list(self._sockets)
+        for connected in sockets:
+            _shut_down(connected)
+
+
+def session() -> requests.Session:
+    """Return this thread's session."""
+    found: requests.Session | None = getattr(_local, "session", None)
+    if found is None:
+        found = requests.Session()
+        found.trust_env = False
+        found.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        found.headers.clear()
+        found.headers.update({"User-Agent": "jobsite", "Accept-Encoding": "gzip, deflate"})
+        for scheme in ("http://", "https://"):
+            found.mount(scheme, _GuardedAdapter(pool_connections=32, pool_maxsize=2, max_retries=0))
+        _local.session = found
+    return found
+
+
+def use_line(line: Line | None) -> None:
+    """Make the connections that this thread uses from now on attach themselves to ``line``."""
+    _local.line = line
+
+
+def _shut_down(connected: socket.socket) -> None:
+    with suppress(OSError):
+        # The plain socket's method: an SSL socket's own would also drop its state under a thread that reads from it.
+        socket.socket.shutdown(connected, socket.SHUT_RDWR)
+
+
+def _attach(connected: Any) -> None:
+    line: Line | None = getattr(_local, "line", None)
+    if line is not None and isinstance(connected, (socket.socket, ssl.SSLSocket)):
+        line.attach(connected)
+
+
+class _Guarded:
+    """What both sorts of connections do beyond urllib3's."""
+
+    host: str
+    port: int
+    timeout: Any
+    sock: Any
+    _dns_host: str
+
+    def _new_conn(self) -> socket.socket:
+        try:
+            found = addresses.resolve(self._dns_host, self.port)
+        except OSError as error:
+            raise NameResolutionError(self.host, self, error) from error  # type: ignore[arg-type]
+        refusal: OSError | None = None
+        for address in found:
+            family = socket.AF_INET6 if ":" in address else socket.AF_INET
+            connected = socket.socket(family, socket.SOCK_STREAM)
+            try:
+                connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                connected.settimeout(self.timeout if isinstance(self.timeout, (int, float)) else None)
+                _attach(connected)
+                connected.connect((address, self.port))
+                return connected
+            except TimeoutError as error:
+                connected.close()
+                raise ConnectTimeoutError(self, f"no connection to {self.host} in time") from error
+            except OSError as error:
+                connected.close()
+                refusal = error
+        raise NewConnectionError(self, f"no connection to {self.host}: {refusal}") from refusal  # type: ignore[arg-type]
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        # A connection out of the pool is connected already.
+        if self.sock is not None:
+            _attach(self.sock)
+        super().request(*args, **kwargs)  # type: ignore[misc]
+
+    def connect(self) -> None:
+        super().connect()  # type: ignore[misc]
+        _attach(self.sock)
+
+
+class _GuardedHttp(_Guarded, HTTPConnection):
+    pass
+
+
+class _GuardedHttps(_Guarded, HTTPSConnection):
+    pass
+
+
+class _HttpPool(HTTPConnectionPool):
+    ConnectionCls = _GuardedHttp
+
+
+class _HttpsPool(HTTPSConnectionPool):
+    ConnectionCls = _GuardedHttps
+
+
+class _GuardedAdapter(HTTPAdapter):
+    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **pool_kwargs: Any) -> None:
+        self.poolmanager = PoolManager(num_pools=connections, maxsize=maxsize, block=block, **pool_kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}

@@ -1,0 +1,81 @@
+"""What a job of this kind does when it runs: call its service and judge the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from scheduler import job_types
+from scheduler.exceptions import InvalidJob
+from scheduler.job_types import Outcome, RunContext
+from voltmx.arguments import Arguments
+from voltmx.reading import Problems
+
+if TYPE_CHECKING:
+    from voltmx.foundry.operation import Result
+
+KIND = "voltmx"
+
+
+class ServiceJob:
+    """Jobs that call integration, object and orchestration services of a Foundry runtime."""
+
+    kind: str = KIND
+    title: str = "Volt MX Foundry service"
+    queue: str = "services"
+    unique_names: bool = True
+
+    def check(self, arguments: Mapping[str, Any]) -> None:
+        """Raise ``InvalidJob`` unless ``arguments`` describe a service call."""
+        try:
+            Arguments.of(arguments)
+        except Problems as problems:
+            field, sentences = next(iter(problems.by_field.items()))
+            raise InvalidJob("arguments", f"{field} {sentences[0]}") from None
+
+    def run(self, arguments: Mapping[str, Any], context: RunContext) -> Outcome:
+        """Call the service. Every failure that has a known reason comes back as a FAILED outcome that tells it."""
+        # The web process loads this module too and calls nothing.
+        from voltmx.foundry import operation
+
+        call = Arguments.of(arguments)
+        result = operation.perform(call, context)
+        return _mailed(call, context, result)
+
+    def masked(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Return ``arguments`` with credentials as asterisks."""
+        return Arguments.of(arguments).masked()
+
+    def forget(self, execution_ids: Sequence[int]) -> None:
+        """Nothing is kept beside the executions themselves."""
+
+
+def _mailed(call: Arguments, context: RunContext, result: Result) -> Outcome:
+    outcome = result.outcome
+    if not call.mail_on_failure or result.succeeded or _runs_again(outcome, context):
+        return outcome
+    from voltmx import mail
+
+    problem = mail.tell_of_failure(
+        call.mail_on_failure,
+        job_name=context.job_name,
+        job_number=context.job_number,
+        run_number=context.number,
+        service=f"{call.service_name} {call.version}, {call.operation_name}",
+        why="; ".join(outcome.messages),
+    )
+    return replace(outcome, messages=(*outcome.messages, problem)) if problem else outcome
+
+
+def _runs_again(outcome: Outcome, context: RunContext) -> bool:
+    """Whether the core will try this run again, so that nobody is to be told yet."""
+    from scheduler.models import Job
+
+    if not outcome.retryable:
+        return False
+    allowed = Job.objects.filter(pk=context.job_pk).values_list("max_retries", flat=True).first()
+    return context.attempt <= (allowed or 0)
+
+
+job_types.register(ServiceJob())

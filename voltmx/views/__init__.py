@@ -1,0 +1,1 @@
+"""The surface's addresses: accounts (login, refresh, logout) and jobs."""
