@@ -1,0 +1,72 @@
+"""The protocol of a data source, and the one in force."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+from django.conf import settings
+
+from zementis.arguments import SeriesName, Window
+
+if TYPE_CHECKING:
+    import numpy
+
+    Floats: TypeAlias = numpy.ndarray[Any, numpy.dtype[numpy.float64]]
+    Instants: TypeAlias = numpy.ndarray[Any, numpy.dtype[numpy.int64]]
+
+LOCAL = "local"
+CUMULOCITY = "cumulocity"
+
+
+class DataSourceError(RuntimeError):
+    """The source did not answer, or not usefully. ``retryable`` where the same question may be answered later."""
+
+    def __init__(self, message: str, *, retryable: bool) -> None:
+        super().__init__(message)
+        self.retryable = retryable
+
+
+@dataclass(frozen=True)
+class Target:
+    """A device, or a group and the devices below it, sub-groups included. Ids ascending."""
+
+    id: int
+    is_group: bool
+    device_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Measurements of one device, in the order of time.
+
+    ``times``: microseconds since 1970, UTC, ascending; an instant may come twice, the later one winning.
+    ``columns``: one array per series asked for, in that order; NaN where the instant has no value of it.
+    """
+
+    times: Instants
+    columns: tuple[Floats, ...]
+
+
+class DataSource(Protocol):
+    """What a run asks of a source. Raises ``DataSourceError``."""
+
+    name: str
+
+    def target(self, identifier: int) -> Target | None:
+        """Return what ``identifier`` stands for, None where it is neither a device nor a group."""
+
+    def measurements(self, device: int, *, series: Sequence[SeriesName], window: Window, limit: int) -> Iterator[Chunk]:
+        """Give the device's measurements of ``series`` inside ``window`` in chunks of at most ``limit`` rows."""
+
+
+def data_source() -> DataSource:
+    """Return the source that the setting names."""
+    if settings.ZEMENTIS_DATA_SOURCE == CUMULOCITY:
+        from zementis.devices.cumulocity import CumulocitySource
+
+        return CumulocitySource.from_settings()
+    from zementis.devices.local import LocalSource
+
+    return LocalSource()

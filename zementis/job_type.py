@@ -1,0 +1,45 @@
+"""The job type ``zementis``: scores the measurements of devices with a model. Cheap to import."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from scheduler import job_types
+from scheduler.job_types import Outcome, RunContext
+from zementis.arguments import Arguments
+
+KIND = "zementis"
+
+
+class ZementisJobs:
+    """Scores a range of measurements of one device, or of the devices of a group, and stores the inferences."""
+
+    kind = KIND
+    title = "Zementis scoring"
+    queue = "inference"
+    unique_names = False
+
+    def check(self, arguments: Mapping[str, Any]) -> None:
+        """Raise ``InvalidJob`` unless ``arguments`` can be stored."""
+        Arguments.from_json(arguments)
+
+    def run(self, arguments: Mapping[str, Any], context: RunContext) -> Outcome:
+        """Score the run's window. SUCCEEDED, WARNED where devices were silent, FAILED where the model did not run."""
+        # NumPy and the engines stay out of the processes that only list jobs.
+        from zementis import scoring
+
+        return scoring.run(Arguments.from_json(arguments), context)
+
+    def masked(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Return ``arguments``: there is no secret in them."""
+        return dict(arguments)
+
+    def forget(self, execution_ids: Sequence[int]) -> None:
+        """Delete the inferences of these executions, inside the caller's transaction."""
+        from zementis import inference_pages
+
+        inference_pages.forget(execution_ids)
+
+
+job_types.register(ZementisJobs())

@@ -1,0 +1,1 @@
+"""The Zementis service's resources."""
