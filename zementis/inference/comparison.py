@@ -11,7 +11,10 @@ if TYPE_CHECKING:
     from zementis.inference.scorer import Column
 
 TOLERANCE = 1e-8
-"""Largest difference, relative to the value where that is above 1. Rounding gives 1e-15, constants of different length 1e-9, another leaf 1e-3."""
+"""Largest difference, relative to the value where that is above 1.
+
+Rounding gives 1e-15 and constants written to different lengths 1e-9; another leaf gives 1e-3.
+"""
 
 
 def difference(ours: Mapping[str, Column], theirs: Mapping[str, Column]) -> str | None:

@@ -30,10 +30,17 @@ def main() -> None:
     order = json.loads(sys.stdin.buffer.readline())
     limits = Limits(**order["limits"])
     _bound(limits)
+    result: dict[str, Any] = {}
     try:
         result = _describe(sys.stdin.buffer.read(), order["format"], limits)
+    except MemoryError:
+        # Answered below, when what filled the memory is let go of with the traceback.
+        pass
     finally:
         jvm.stop()
+    if not result:
+        invalid = INVALID_ONNX if order["format"] == "ONNX" else INVALID_XML
+        result = {"errors": [invalid, f"The model needs more than {limits.memory_bytes // MEGABYTE} MB to load."]}
     with os.fdopen(answer, "wb") as stream:
         stream.write(json.dumps(result).encode())
 
@@ -61,8 +68,6 @@ def _describe(data: bytes, kind: str, limits: Limits) -> dict[str, Any]:
         if error.retryable:
             return {"errors": [invalid, f"The model could not be tried. {error}"]}
         return {"errors": [invalid, f"The model cannot score rows. {error}"]}
-    except MemoryError:
-        return {"errors": [invalid, f"The model needs more than {limits.memory_bytes // MEGABYTE} MB to load."]}
     except RecursionError:
         return {"errors": [invalid, "The model is nested too deeply."]}
 

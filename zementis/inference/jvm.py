@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from zementis.inference.errors import ScoringError
 
 if TYPE_CHECKING:
-    from py4j.java_gateway import JavaGateway
+    from zementis.inference.jvm_client import Gateway
 
 START_SECONDS = 60.0
 HEAP_VARIABLE = "ZEMENTIS_JAVA_HEAP_MB"
@@ -32,7 +32,7 @@ class Jvm:
     """A running Java process and the way to talk to it."""
 
     process: subprocess.Popen[bytes]
-    gateway: JavaGateway
+    gateway: Gateway
 
     def alive(self) -> bool:
         """Tell whether the process still runs."""
@@ -65,14 +65,13 @@ def stop() -> None:
         ended, _running = _running, None
         if ended is None:
             return
+        # Java objects that Python lets go of later would be reported to a process that is gone.
+        ended.gateway.client.is_connected = False
         with contextlib.suppress(Exception):
             ended.gateway.close()
         ended.process.kill()
         ended.process.wait()
-        for pipe in (ended.process.stdin, ended.process.stdout):
-            if pipe is not None:
-                with contextlib.suppress(OSError):
-                    pipe.close()
+        _close_pipes(ended.process)
 
 
 def _command() -> list[str]:
@@ -109,7 +108,7 @@ def _command() -> list[str]:
 
 
 def _start() -> Jvm:
-    from py4j.java_gateway import GatewayParameters, JavaGateway
+    from zementis.inference.jvm_client import connect
 
     process = subprocess.Popen(  # noqa: S603  # a fixed command, no shell
         _command(),
@@ -125,7 +124,7 @@ def _start() -> Jvm:
         process.wait()
         raise ScoringError("The Java engine did not start.", retryable=True)
     port, token = lines
-    gateway = JavaGateway(gateway_parameters=GatewayParameters(port=int(port), auth_token=token, auto_convert=True))
+    gateway = connect(port=int(port), token=token)
     # Nobody reads Java's standard output from here on; a full pipe would stop it.
     stream = gateway.jvm.java.io.OutputStream.nullOutputStream()
     gateway.jvm.java.lang.System.setOut(gateway.jvm.java.io.PrintStream(stream))
@@ -145,15 +144,24 @@ def _read_lines(process: subprocess.Popen[bytes], *, count: int) -> list[str] | 
     return text.decode("ascii").split("\n")[:count]
 
 
+def _close_pipes(process: subprocess.Popen[bytes]) -> None:
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            with contextlib.suppress(OSError):
+                pipe.close()
+
+
 def _forget_in_child() -> None:
     """A forked child lets go of its parent's Java: answers would mix, and Java would outlive the parent."""
     global _running, _lock  # noqa: PLW0603
     _lock = threading.RLock()
     inherited, _running = _running, None
-    if inherited is not None and inherited.process.stdin is not None:
-        os.close(inherited.process.stdin.fileno())
-        # The parent's process is not the child's to wait for.
-        inherited.process.returncode = 0
+    if inherited is None:
+        return
+    inherited.gateway.client.abandon()
+    _close_pipes(inherited.process)
+    # The parent's process is not the child's to wait for.
+    inherited.process.returncode = 0
 
 
 os.register_at_fork(after_in_child=_forget_in_child)

@@ -70,7 +70,7 @@ class PypmmlScorer:
         if self._model is not None and self._jvm is current:
             return
         self._jvm = current
-        with _java_errors(current) as java:
+        with _java_errors() as java:
             self._model = current.gateway.jvm.org.pmml4s.model.Model.fromString(self._text)
         if java.refusal is not None:
             self._model = None
@@ -78,7 +78,7 @@ class PypmmlScorer:
 
     def _engine_outputs(self) -> tuple[Field, ...]:
         assert self._jvm is not None  # noqa: S101  # loaded
-        with _java_errors(self._jvm) as java:
+        with _java_errors() as java:
             fields = [(str(field.name()), str(field.dataType().toString())) for field in self._model.outputFields()]
         if java.refusal is not None:
             raise InvalidModel(INVALID_XML, f"The PMML engine cannot tell the model's outputs: {java.refusal}.")
@@ -89,7 +89,7 @@ class PypmmlScorer:
     def _score_chunk(self, chunk: list[Column]) -> dict[str, Column]:
         assert self._jvm is not None  # noqa: S101  # loaded
         request = json.dumps({"columns": [field.name for field in self.inputs], "data": self._rows(chunk)})
-        with _java_errors(self._jvm) as java:
+        with _java_errors() as java:
             answer = self._model.predict(request)
         if java.refusal is not None:
             raise ScoringError(f"The PMML engine cannot score the rows: {java.refusal}.", retryable=False)
@@ -116,25 +116,23 @@ class _JavaCall:
 
 
 @contextlib.contextmanager
-def _java_errors(java: jvm.Jvm) -> Iterator[_JavaCall]:
+def _java_errors() -> Iterator[_JavaCall]:
     """Keep an exception of the engine as `_JavaCall.refusal`; a lost Java becomes a retryable ScoringError."""
-    from py4j.protocol import Py4JError, Py4JJavaError, Py4JNetworkError
+    from py4j.protocol import Py4JError, Py4JJavaError
+
+    from zementis.inference.jvm_client import JavaLost
 
     call = _JavaCall()
     try:
         yield call
-    except Py4JJavaError as error:
-        call.refusal = _java_message(error)
-    except Py4JNetworkError as error:
-        # py4j wraps whatever interrupts its reading, a worker's time limit too; that one must reach the worker.
-        cause = error.cause
-        if isinstance(cause, Exception) and not isinstance(cause, (OSError, Py4JError)):
-            raise cause from error
+    except JavaLost as error:
         jvm.stop()
         raise ScoringError(
             f"The Java engine stopped; its heap of {jvm.heap_megabytes()} MB may be too small for the model.",
             retryable=True,
         ) from error
+    except Py4JJavaError as error:
+        call.refusal = _java_message(error)
     except Py4JError as error:
         call.refusal = str(error).splitlines()[0][:300]
 

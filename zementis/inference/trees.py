@@ -110,7 +110,7 @@ def as_field(column: Column, kind: str) -> Column:
     """Give a derived field's values as its PMML type holds them, in float64."""
     if kind == "FLOAT":
         return column.astype(np.float32).astype(np.float64)
-    return np.rint(column) if kind == "INTEGER" else column
+    return np.trunc(column) if kind == "INTEGER" else column
 
 
 def as_output(column: Column, kind: str) -> Column:
@@ -129,7 +129,7 @@ def as_output(column: Column, kind: str) -> Column:
         truths[missing] = None
         return truths
     if kind == "INTEGER":
-        return column if missing.any() else np.rint(column).astype(np.int64)
+        return column if missing.any() else np.trunc(column).astype(np.int64)
     if not len(column):
         return column.astype(object)
     raise ScoringError(f"An output of type {kind} cannot be computed from numbers.", retryable=False)
