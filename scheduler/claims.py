@@ -7,6 +7,7 @@ SKIP LOCKED, so that any number of beats share the work and none waits for anoth
 from __future__ import annotations
 
 import json
+import logging
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ from scheduler.exceptions import UnknownJobType
 from scheduler.messages import Hint
 from scheduler.models import Reason, Status, Trigger
 from scheduler.overlap import Decision
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -77,10 +80,38 @@ def settle(job_pk: int, *, now: datetime) -> tuple[Hint, ...]:
 def _claim(cursor: Any, locked: Sequence[tuple[Any, ...]], *, now: int) -> Claimed:
     batch = Batch()
     for job in _due_jobs(cursor, locked):
-        batch.add(job, now)
+        rows = len(batch.rows)
+        try:
+            batch.add(job, now)
+        except Exception as problem:
+            # One job whose schedule cannot be worked out (its zone left the time zone database, its row was edited by
+            # hand) must not keep the others from firing, nor be tried again for ever.
+            logger.exception("claim.job_paused job_pk=%s", job.job_pk)
+            del batch.rows[rows:]
+            _pause_broken(cursor, job.job_pk, problem)
     for job_pk in batch.replaced:
         replace_open(cursor, job_pk)
     return Claimed(_write(cursor, batch), len(locked))
+
+
+_PAUSE_BROKEN = """
+WITH paused AS (
+    UPDATE scheduler_job SET active = false, version = version + 1, updated_at = now(), updated_by = 'clock'
+     WHERE id = %(job)s RETURNING id, kind, number
+), state AS (
+    UPDATE scheduler_jobstate SET next_fire_at = NULL, recompute = false WHERE job_id = %(job)s RETURNING entry_id
+), entry AS (
+    UPDATE django_celery_beat_periodictask SET enabled = false WHERE id = (SELECT entry_id FROM state)
+)
+INSERT INTO scheduler_jobchange (job_id, kind, number, at, by, verb, changes)
+SELECT id, kind, number, now(), 'clock', 'deactivated', %(changes)s::jsonb FROM paused
+"""
+
+
+def _pause_broken(cursor: Any, job_pk: int, problem: Exception) -> None:
+    """Pause a job whose next fire cannot be worked out, and say why among its changes."""
+    changes = {"active": [True, False], "problem": [None, f"{type(problem).__name__}: {problem}"[:1000]]}
+    cursor.execute(_PAUSE_BROKEN, {"job": job_pk, "changes": json.dumps(changes)})
 
 
 def _due_jobs(cursor: Any, states: Sequence[tuple[Any, ...]]) -> list[DueJob]:
@@ -183,6 +214,8 @@ def _write(cursor: Any, batch: Batch) -> tuple[Hint, ...]:
                 opened[job_pk] += 1
                 if ready:
                     hints.append(Hint(execution_id, queue, priority, headers.get(job_pk, "{}")))
+    if not batch.states:
+        return ()
     # Opened runs are counted from what was inserted: an instant that had its row already (the database's clock was set
     # back) is not counted twice.
     jobs, fires, numbers = zip(*batch.states, strict=True)

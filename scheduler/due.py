@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
-from scheduler.misfire import Plan, plan
+from scheduler.misfire import Misfire, Plan, plan
 from scheduler.models import Reason, Status, Trigger
 from scheduler.overlap import Decision, decide
 from scheduler.schedule import Schedule, zone_of
@@ -149,7 +149,8 @@ def _not_run(job: DueJob, passed: Plan) -> Iterator[Row]:
     """Yield the rows of instants that a misfire policy does not run."""
     if passed.span is not None:
         first, last = _instants(passed.span)
-        yield job.job_pk, None, _SCHEDULE, first, last, _SKIPPED, Reason.MISSED.value, False
+        reason = Reason.COALESCED if job.misfire == Misfire.FIRE_ONCE else Reason.MISSED
+        yield job.job_pk, None, _SCHEDULE, first, last, _SKIPPED, reason.value, False
     for reason, instants in ((Reason.MISSED, passed.missed), (Reason.COALESCED, passed.coalesced)):
         for instant in _instants(instants):
             yield job.job_pk, None, _SCHEDULE, instant, None, _SKIPPED, reason.value, False

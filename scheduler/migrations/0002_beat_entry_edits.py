@@ -13,19 +13,30 @@ FORWARD = """
 CREATE FUNCTION scheduler_entry_edited() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     owner bigint;
+    due timestamptz;
+    wanted jsonb := '{}';
 BEGIN
-    SELECT job_id INTO owner FROM scheduler_jobstate WHERE entry_id = NEW.id FOR UPDATE;
+    SELECT job_id, next_fire_at INTO owner, due FROM scheduler_jobstate WHERE entry_id = NEW.id FOR UPDATE;
     IF owner IS NULL THEN
         RETURN NULL;
     END IF;
+    BEGIN
+        wanted := coalesce(nullif(NEW.headers, ''), '{}')::jsonb;
+    EXCEPTION WHEN data_exception THEN
+        -- No JSON: the edit is django-celery-beat's to judge, and not ours to refuse.
+        wanted := '{}';
+    END;
+    IF jsonb_typeof(wanted) <> 'object' THEN
+        wanted := '{}';
+    END IF;
     UPDATE scheduler_job
-       SET queue = coalesce(NEW.queue, ''), priority = least(coalesce(NEW.priority, 5), 9),
-           expires_seconds = NEW.expire_seconds, headers = coalesce(nullif(NEW.headers, ''), '{}')::jsonb,
+       SET queue = CASE WHEN length(NEW.queue) > 64 THEN queue ELSE coalesce(NEW.queue, '') END,
+           priority = least(coalesce(NEW.priority, 5), 9), expires_seconds = NEW.expire_seconds, headers = wanted,
            version = version + 1, updated_at = now(), updated_by = 'beat entry'
      WHERE id = owner
        AND (queue, priority, coalesce(expires_seconds, -1), headers)
            IS DISTINCT FROM (coalesce(NEW.queue, ''), least(coalesce(NEW.priority, 5), 9),
-                             coalesce(NEW.expire_seconds, -1), coalesce(nullif(NEW.headers, ''), '{}')::jsonb);
+                             coalesce(NEW.expire_seconds, -1), wanted);
     IF NEW.enabled IS DISTINCT FROM OLD.enabled THEN
         IF NEW.enabled THEN
             UPDATE scheduler_job SET active = true, version = version + 1, updated_at = now(),
@@ -44,6 +55,16 @@ BEGIN
              WHERE j.id = owner AND j.active AND s.job_id = j.id AND s.next_fire_at IS NOT NULL;
             IF FOUND THEN
                 UPDATE scheduler_jobstate SET next_fire_at = NULL, recompute = false WHERE job_id = owner;
+                -- What was due and not claimed yet; only Python could say how many instants it is.
+                INSERT INTO scheduler_execution
+                       (job_id, trigger, scheduled_for, until, status, reason, frequency, queue, priority,
+                        concurrency_key, ended_at, expires_at, attempt, rescues, cancel_requested, messages, visible,
+                        complete)
+                SELECT id, 0, due, now(), 5, 'missed', coalesce(schedule_text, expression), queue, priority, '',
+                       now(), now() + make_interval(days => retention_days), 0, 0, false,
+                       '["paused on its beat entry before the clock had claimed it"]', history_strategy <> 'OFF', false
+                  FROM scheduler_job WHERE id = owner AND due <= now()
+                ON CONFLICT (job_id, scheduled_for) WHERE trigger IN (0, 2) DO NOTHING;
                 INSERT INTO scheduler_jobchange (job_id, kind, number, at, by, verb, changes)
                 SELECT id, kind, number, now(), 'beat entry', 'deactivated', '{"active": [true, false]}'
                   FROM scheduler_job WHERE id = owner;
