@@ -197,6 +197,8 @@ SCHEDULER_MISFIRE_GRACE_SECONDS = env.integer("SCHEDULER_MISFIRE_GRACE_SECONDS",
 SCHEDULER_CLAIM_BATCH = env.integer("SCHEDULER_CLAIM_BATCH", default=500, low=1, high=10000)
 # A worker renews its lease on a run every third of this; a run whose lease ran out is rescued.
 SCHEDULER_LEASE_SECONDS = env.integer("SCHEDULER_LEASE_SECONDS", default=12, low=3, high=3600)
+# How long a worker that is asked to stop lets its runs go on before it tells them to stop too.
+SCHEDULER_SHUTDOWN_SECONDS = env.integer("SCHEDULER_SHUTDOWN_SECONDS", default=6, low=0, high=3600)
 SCHEDULER_MAX_RESCUES = env.integer("SCHEDULER_MAX_RESCUES", default=3, low=0, high=100)
 SCHEDULER_DEFAULT_TIMEOUT_SECONDS = env.integer("SCHEDULER_DEFAULT_TIMEOUT_SECONDS", default=3600, low=1, high=604800)
 # How many runs of one concurrency key (one service) may be under way at once where no limit of its own says; 0: any.
@@ -293,6 +295,8 @@ LOGGING = {
         "celery.app.trace": {"level": "WARNING"},
         "django.request": {"level": "ERROR", "filters": ["probes"]},
         "django.server": {"level": "WARNING"},
+        # urllib3 logs whole addresses, credentials in their queries too, at its lowest level.
+        "urllib3": {"level": "WARNING"},
         # py4j logs whole payloads at its lower levels.
         "py4j": {"level": "WARNING"},
     },

@@ -248,6 +248,11 @@ class Foundry:
                 return Reply(reset=True)
             case "redirect":
                 return Reply(307, headers={"Location": request.query.get("to", "/services/openweather/getWeather")})
+            case "loop":
+                return Reply(308, headers={"Location": request.path})
+            case "cookie":
+                reply = ok(cookies=request.headers.get("cookie", ""))
+                return Reply(reply.status, reply.body, {**reply.headers, "Set-Cookie": "marked=1; Path=/"})
             case "leak":
                 # A server that tells what it was sent, credentials and all.
                 return ok(told=json.dumps(dict(request.headers)), fields=request.fields(), query=dict(request.query))

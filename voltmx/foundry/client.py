@@ -58,7 +58,7 @@ class Client:
 
         Redirects are followed on the same scheme, host and port alone; the answer of any other is returned as it is.
         """
-        for _ in range(_MAX_REDIRECTS):
+        for _ in range(_MAX_REDIRECTS + 1):
             answer = self._send_once(call)
             target = urljoin(call.url, answer.headers.get("Location", ""))
             if answer.status not in _REDIRECTS or not answer.headers.get("Location"):
@@ -158,7 +158,7 @@ def _failure(error: Exception, server: Server) -> CallFailed:
         case OSError() if not isinstance(error, requests.RequestException):
             return Unreachable(f"no connection to {host}: {error}")
         case _:
-            return CallFailed(f"the call to {host} failed: {type(error).__name__}")
+            return CallFailed(f"the answer of {host} cannot be read: {type(error).__name__}")
 
 
 def _innermost(causes: list[BaseException]) -> str:
