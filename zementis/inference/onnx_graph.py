@@ -198,8 +198,10 @@ def _graph_fields(graph: memoryview, cut: dict[str, Node]) -> Iterator[bytes]:
         if field.number == _GRAPH_NODE and _first_output(field.message()) in cut:
             continue
         if field.number == _GRAPH_OUTPUT and _name(field.message()) in cut:
-            tensor = encode(1, encode(1, _FLOAT))
-            source = cut[_name(field.message())].inputs[0]
+            node = cut[_name(field.message())]
+            source = node.inputs[0]
+            shape = encode(1, encode(2, "N")) + encode(1, encode(1, len(_classes(node))))
+            tensor = encode(1, encode(1, _FLOAT) + encode(2, shape))
             yield encode(_GRAPH_OUTPUT, encode(1, source) + encode(2, tensor))
         else:
             yield bytes(field.raw)

@@ -82,8 +82,11 @@ class PypmmlScorer:
             fields = [(str(field.name()), str(field.dataType().toString())) for field in self._model.outputFields()]
         if java.refusal is not None:
             raise InvalidModel(INVALID_XML, f"The PMML engine cannot tell the model's outputs: {java.refusal}.")
+        # Which node of a tree a row ended in is no inference; whoever wants it declares an output for it.
         return tuple(
-            Field(name=name, type="DOUBLE" if kind == "real" else kind.upper(), usage="OUTPUT") for name, kind in fields
+            Field(name=name, type="DOUBLE" if kind == "real" else kind.upper(), usage="OUTPUT")
+            for name, kind in fields
+            if name != "node_id"
         )
 
     def _score_chunk(self, chunk: list[Column]) -> dict[str, Column]:
