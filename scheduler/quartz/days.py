@@ -20,6 +20,7 @@ YEARS = LAST_YEAR - FIRST_YEAR + 1
 NEW_YEARS = tuple(date(FIRST_YEAR + index, 1, 1).toordinal() - _EPOCH for index in range(YEARS + 1))
 # (leap, weekday of 1 January with Sunday 0) of each year; 1970-01-01 was a Thursday.
 _SHAPES = tuple((isleap(FIRST_YEAR + index), (day + 4) % 7) for index, day in enumerate(NEW_YEARS[:-1]))
+_SHAPE_NUMBERS = tuple(weekday + 7 * leap for leap, weekday in _SHAPES)
 _LENGTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
@@ -164,7 +165,7 @@ class DayCalendar:
         self._months = months
         self._years = years
         self._missing = missing
-        self._masks: dict[tuple[bool, int, int], int] = {}
+        self._masks: list[int | None] = [None] * 14
         self._variants: dict[tuple[int, ...], DayCalendar] = {}
         self.moves_to_weekdays = rule.moves_to_weekdays
         # The year asked about last: its first day, the first day after it, its mask. One tuple, so that threads
@@ -201,26 +202,34 @@ class DayCalendar:
 
     def last_until(self, day: int) -> int | None:
         """The last matching day that is not after `day`; None if there is none since 1970."""
+        begin, end, mask = self.window
+        if begin <= day < end and (rest := mask & (2 << (day - begin)) - 1):
+            return begin + rest.bit_length() - 1
         day = min(day, NEW_YEARS[-1] - 1)
         index = bisect_right(NEW_YEARS, day) - 1
         while index >= 0:
             begin = NEW_YEARS[index]
-            mask = self._mask_of(index) & (2 << max(day - begin, 0)) - 1
-            if mask:
-                return begin + mask.bit_length() - 1
+            mask = self._mask_of(index)
+            rest = mask & (2 << (day - begin)) - 1
+            if rest:
+                self.window = (begin, NEW_YEARS[index + 1], mask)
+                return begin + rest.bit_length() - 1
             index = (self._years & (1 << index) - 1).bit_length() - 1
-            day = max(NEW_YEARS[index + 1] - 1, 0)
+            day = NEW_YEARS[index + 1] - 1
         return None
 
     def _mask_of(self, index: int) -> int:
         if not self._years >> index & 1:
             return 0
-        begin, end = NEW_YEARS[index], NEW_YEARS[index + 1]
-        missing = next((day - begin for day in self._missing if begin <= day < end), -1)
-        shape = (*_SHAPES[index], missing)
-        mask = self._masks.get(shape)
+        if self._missing:
+            begin, end = NEW_YEARS[index], NEW_YEARS[index + 1]
+            for missing in self._missing:
+                if begin <= missing < end:
+                    return self._lay_over(*_SHAPES[index], missing - begin)
+        number = _SHAPE_NUMBERS[index]
+        mask = self._masks[number]
         if mask is None:
-            mask = self._masks[shape] = self._lay_over(*shape)
+            mask = self._masks[number] = self._lay_over(*_SHAPES[index], -1)
         return mask
 
     def _lay_over(self, leap: bool, weekday: int, missing: int) -> int:
