@@ -4,6 +4,7 @@ Both are for machines that watch: no login, no host name to guess, answered befo
 """
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from django.conf import settings
 from django.db import DatabaseError, connection
@@ -43,12 +44,17 @@ def readyz(request: HttpRequest) -> JsonResponse:
 
     `{"ready": bool, "database": bool, "broker": bool, "beats": 2, "workers": {"services": 1, "inference": 1},
     "missing": ["…"]}`: the numbers count processes that said within the last 15 seconds that they are alive, and
-    `missing` says in words what keeps it from being ready.
+    `missing` says in words what keeps it from being ready. With `?since=` and an instant in Unix seconds only processes
+    started since then count: who has just started some is not told of those before. 400 where that is no instant.
     """
+    try:
+        since = datetime.fromtimestamp(float(request.GET.get("since", 0)), UTC)
+    except (ValueError, OverflowError, OSError):
+        return JsonResponse({"error": "since: expected an instant in Unix seconds."}, status=400)
     broker = _broker_answers()
     beats, workers, database = 0, dict.fromkeys(QUEUES, 0), True
     try:
-        for kind, queues in Process.objects.alive().values_list("kind", "queues"):
+        for kind, queues in Process.objects.alive().filter(started_at__gte=since).values_list("kind", "queues"):
             if kind == Process.Kind.BEAT:
                 beats += 1
             for queue in queues if kind == Process.Kind.WORKER else ():

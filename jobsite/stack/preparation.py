@@ -31,6 +31,13 @@ def note_done(home: Home, environment: Mapping[str, str]) -> None:
     home.write_json(_FILE, {"fingerprint": _fingerprint(environment)})
 
 
+def clock(environment: Mapping[str, str]) -> float:
+    """The database's clock, in Unix seconds: processes sign their start by it, and it may run on another machine."""
+    with psycopg.connect(environment["DATABASE_URL"], connect_timeout=5) as connection:
+        row = connection.execute("SELECT extract(epoch FROM clock_timestamp())").fetchone()
+    return float(row[0]) if row else 0.0
+
+
 def _fingerprint(environment: Mapping[str, str]) -> str:
     database_url = environment["DATABASE_URL"]
     # Keyed, because a password is among what it is made of.

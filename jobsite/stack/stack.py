@@ -62,6 +62,8 @@ async def _start(home: Home, supervisor: Supervisor, listener: socket.socket) ->
     if ended:
         say(f"jobsite   | leftovers.ended processes={ended}")
     environment = {**os.environ, "PYTHONUNBUFFERED": "1", "DJANGO_SETTINGS_MODULE": "jobsite.settings"}
+    # Runs must have been told to stop well before the supervisor's patience with their worker is over.
+    environment.setdefault("SCHEDULER_SHUTDOWN_SECONDS", "2")
     found: dict[str, str] = {}
     if "DATABASE_URL" in settings.STACK_EMBEDS:
         say("jobsite   | postgres.starting")
@@ -81,8 +83,9 @@ async def _start(home: Home, supervisor: Supervisor, listener: socket.socket) ->
         say("jobsite   | database.preparing")
         await supervisor.once(manage("prepare", "prepare"), environment=environment)
         preparation.note_done(home, environment)
+    since = preparation.clock(environment)
     await supervisor.run(programs(listener.fileno()), environment=environment)
-    missing = await readiness.wait(settings.PORT, deadline=_READY_WITHIN_SECONDS)
+    missing = await readiness.wait(settings.PORT, since=since, deadline=_READY_WITHIN_SECONDS)
     if missing:
         say(f"jobsite   | stack.not_ready missing={'; '.join(missing)!r} logs={home.logs}")
     say(_banner(home, ready_after=None if missing else time.monotonic() - began))

@@ -16,9 +16,9 @@ from jobsite.stack.terminal import ChildLog, say
 
 # An orderly end, then one that waits for nothing, then SIGKILL. Both stages of programs and of the servers under them
 # come to 9 seconds at most.
-_ORDERLY_SECONDS = 4.0
+_ORDERLY_SECONDS = 5.0
 _PROMPT_SECONDS = 1.0
-_SERVER_ORDERLY_SECONDS = 3.0
+_SERVER_ORDERLY_SECONDS = 2.0
 _BACK_OFF_SECONDS = (0.2, 1.0, 2.0, 5.0, 10.0, 30.0)
 # A program that lived this long has recovered, and the next end of it is a first one again.
 _STEADY_SECONDS = 60.0

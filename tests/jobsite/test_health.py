@@ -68,6 +68,21 @@ def test_a_worker_of_two_queues_counts_for_both(client: Client) -> None:
 
 
 @pytest.mark.django_db
+def test_processes_of_before_an_instant_are_left_out_on_request(client: Client) -> None:
+    everybody()
+    Process.objects.filter(name="b1").update(started_at=timezone.now() - timedelta(hours=1))
+    since = (timezone.now() - timedelta(minutes=1)).timestamp()
+    assert client.get("/readyz", {"since": since}).json()["beats"] == 1
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("since", ["soon", "1e99", "nan"])
+def test_an_instant_that_is_none_is_refused(client: Client, since: str) -> None:
+    answer = client.get("/readyz", {"since": since})
+    assert (answer.status_code, answer.json()) == (400, {"error": "since: expected an instant in Unix seconds."})
+
+
+@pytest.mark.django_db
 def test_a_broker_that_does_not_answer_is_missing(client: Client, settings: Settings) -> None:
     everybody()
     settings.CELERY_BROKER_URL = f"redis://127.0.0.1:{free_port()}/0"

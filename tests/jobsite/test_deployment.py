@@ -1,0 +1,81 @@
+"""Dockerfile, compose file, continuous integration: what can be held without a container engine."""
+
+import re
+import stat
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from jobsite.settings import env
+
+ROOT = Path(__file__).resolve().parents[2]
+APPLICATION = ("migrate", "web", "beat", "worker-services", "worker-inference")
+
+
+def compose() -> dict[str, Any]:
+    loaded = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    assert isinstance(loaded, dict)
+    return loaded
+
+
+def test_every_part_of_the_system_is_there_and_there_are_two_beats() -> None:
+    services = compose()["services"]
+    assert (set(services), services["beat"]["deploy"]) == ({*APPLICATION, "postgres", "redis"}, {"replicas": 2})
+
+
+def test_everything_that_stays_up_has_a_health_check() -> None:
+    without = [name for name, service in compose()["services"].items() if "healthcheck" not in service]
+    assert without == ["migrate"]
+
+
+def test_no_secret_has_a_value_in_the_file() -> None:
+    text = (ROOT / "docker-compose.yml").read_text()
+    names = ("SECRET_KEY", "ENCRYPTION_KEYS", "POSTGRES_PASSWORD", "REDIS_PASSWORD")
+    used = {name: set(re.findall(rf"\$\{{{name}[^}}]*\}}", text)) for name in names}
+    assert used == {name: {f"${{{name}:?}}"} for name in names}
+
+
+def test_the_application_runs_without_rights_it_does_not_need() -> None:
+    services = compose()["services"]
+    assert [
+        (services[name]["read_only"], services[name]["cap_drop"], services[name]["security_opt"])
+        for name in APPLICATION
+    ] == [(True, ["ALL"], ["no-new-privileges:true"])] * len(APPLICATION)
+
+
+def test_the_application_starts_after_migrations_only() -> None:
+    services = compose()["services"]
+    waits = {name: services[name]["depends_on"].get("migrate") for name in APPLICATION if name != "migrate"}
+    assert waits == dict.fromkeys(waits, {"condition": "service_completed_successfully"})
+
+
+def test_what_the_example_asks_for_is_what_the_file_demands() -> None:
+    demanded = set(re.findall(r"\$\{(\w+):\?", (ROOT / "docker-compose.yml").read_text()))
+    example = dict(
+        line.split("=", 1) for line in (ROOT / ".env.example").read_text().splitlines() if not line.startswith("#")
+    )
+    assert example == dict.fromkeys(demanded, "")
+
+
+def test_the_settings_read_what_the_file_sets() -> None:
+    assert set(compose()["services"]["web"]["environment"]) - env.known == set()
+
+
+def test_the_image_runs_as_an_ordinary_user_and_carries_no_secret() -> None:
+    text = (ROOT / "Dockerfile").read_text()
+    final = text[text.rindex("\nFROM ") :]
+    users = re.findall(r"^USER (\S+)", final, re.MULTILINE)
+    assert (users, re.findall(r"SECRET|PASSWORD|KEYS", final)) == (["10001"], [])
+
+
+def test_the_image_is_given_only_what_runs() -> None:
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    copied = re.findall(r"^COPY (?!--from)([\w.]+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    assert (lines[0], sorted(line[1:] for line in lines if line.startswith("!"))) == ("*", sorted(copied))
+
+
+def test_continuous_integration_runs_the_tests_and_then_the_checks() -> None:
+    script = ROOT / ".ci" / "run"
+    commands = [line for line in script.read_text().splitlines() if line.startswith("make ")]
+    assert (commands, bool(script.stat().st_mode & stat.S_IXUSR)) == (["make test", "make check"], True)
