@@ -22,6 +22,7 @@ CHUNK_VALUES = 120_000
 """Cells (rows times inputs) sent in one call: 20,000 rows of 6 inputs. A call with millions runs out of heap."""
 MAX_CHUNK_ROWS = 20_000
 _ROW_LIMIT = 1_000
+_REAL = frozenset({"DOUBLE", "FLOAT"})
 
 
 class PypmmlScorer:
@@ -108,6 +109,12 @@ class PypmmlScorer:
         return {field.name: output_array(values[places[field.name]], field.type) for field in self.outputs}
 
     def _rows(self, chunk: list[Column]) -> list[Any]:
+        if all(field.type in _REAL for field in self.inputs):
+            table = np.column_stack(chunk)
+            rows: list[Any] = table.tolist()
+            for row, column in np.argwhere(np.isnan(table)).tolist():
+                rows[row][column] = None
+            return rows
         lists = [_json_values(column, field) for column, field in zip(chunk, self.inputs, strict=True)]
         return list(zip(*lists, strict=True))
 
@@ -164,8 +171,12 @@ def _json_values(column: Column, field: Field) -> list[Any]:
 
 def output_array(values: Sequence[Any], kind: str) -> Column:
     """Give one output's values as an array: see `Scorer.score` for the types."""
-    if kind in {"DOUBLE", "FLOAT"}:
-        return np.array([_real(value) for value in values], dtype=np.float64)
+    if kind in _REAL:
+        try:
+            # NumPy takes None for NaN, and numbers from text.
+            return np.array(values, dtype=np.float64)
+        except (TypeError, ValueError):
+            return np.array([_real(value) for value in values], dtype=np.float64)
     missing = any(value is None for value in values)
     if kind == "INTEGER" and all(value is None or isinstance(value, (int, float)) for value in values):
         return np.array([np.nan if value is None else value for value in values], dtype=float if missing else np.int64)
