@@ -6,7 +6,7 @@ LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --genera
 	--no-emit-find-links --custom-compile-command "make lock" --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lock clean
+.PHONY: help run test check bench lock clean
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
@@ -22,6 +22,10 @@ test: ## The whole test suite, on its own PostgreSQL and Redis. ARGS="-k name" f
 check: ## Format, lint, types, rooms, migrations, production settings, README
 	@scripts/venv requirements-dev.txt
 	@scripts/check
+
+bench: ## The benchmarks, on servers of their own. ARGS="--quick" for a short run
+	@scripts/venv requirements.txt
+	@exec $(PY) -m benchmarks.clock $(ARGS)
 
 lock: ## Pin all dependencies anew (needs uv)
 	$(LOCK) --upgrade --output-file requirements.txt
