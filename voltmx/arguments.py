@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from enum import Enum, StrEnum
 from typing import Any
@@ -31,6 +32,7 @@ _OWN_HEADERS = frozenset(
         *("proxy-authenticate", "proxy-authorization", "proxy-connection", "upgrade"),
     )
 )
+_PAIRED = ("requestheaderMap", "queryParams")
 _MAX_HEADERS = 50
 _MAX_PARAMETERS = 100
 _MAX_RECIPIENTS = 20
@@ -126,15 +128,25 @@ class Arguments:
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> Arguments:
         """Return the arguments kept in ``Job.arguments``. Raises ``Problems`` where somebody edited them badly."""
-        info = stored.get("jobServiceInfo")
-        return read({**stored, "jobServiceInfo": _decrypted(info)})
+        return read(_opened(stored))
 
     def stored(self) -> dict[str, Any]:
-        """Return the arguments as JSON for ``Job.arguments``, credentials encrypted."""
-        return self._json(lambda secret: {"encrypted": secret.encrypted})
+        """Return the arguments as JSON for ``Job.arguments``, credentials encrypted.
+
+        PostgreSQL's jsonb forgets the order of members, and clients are to get back what they sent: objects of theirs
+        are kept as pairs or as text.
+        """
+        whole = self._json(lambda secret: {"encrypted": secret.encrypted})
+        info = whole["jobServiceInfo"]
+        for name in _PAIRED:
+            if name in info:
+                info[name] = [list(pair) for pair in info[name].items()]
+        if "jobFrequencyInfo" in whole:
+            whole["jobFrequencyInfo"] = dumps(whole["jobFrequencyInfo"])
+        return whole
 
     def masked(self) -> dict[str, Any]:
-        """Return the arguments as JSON for people, credentials as asterisks."""
+        """Return the arguments as the wire has them, credentials as asterisks."""
         return self._json(str)
 
     def service_info(self) -> dict[str, Any]:
@@ -368,10 +380,31 @@ def _recipients(top: Reader) -> tuple[str, ...]:
     return tuple(addresses)
 
 
+def _opened(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Return stored arguments as ``read`` takes them: objects put together again, encrypted credentials as ``Secret``.
+
+    Objects that somebody wrote as such into the row are taken too.
+    """
+    whole = dict(stored)
+    info = whole.get("jobServiceInfo")
+    if isinstance(info, Mapping):
+        opened = dict(info)
+        for name in _PAIRED:
+            if isinstance(pairs := opened.get(name), list):
+                with suppress(TypeError, ValueError):
+                    opened[name] = dict(pairs)
+        for name in (*_PAIRED, "authentication"):
+            if isinstance(opened.get(name), Mapping):
+                opened[name] = {member: _decrypted(value) for member, value in opened[name].items()}
+        whole["jobServiceInfo"] = opened
+    if isinstance(text := whole.get("jobFrequencyInfo"), str):
+        with suppress(UnreadableJson):
+            whole["jobFrequencyInfo"] = loads(text)
+    return whole
+
+
 def _decrypted(value: Any) -> Any:
-    """Return stored JSON with each encrypted credential as a ``Secret``."""
-    if isinstance(value, Mapping):
-        if value.keys() == {"encrypted"} and isinstance(value["encrypted"], str):
-            return Secret(value["encrypted"])
-        return {name: _decrypted(item) for name, item in value.items()}
+    """Return a stored value, an encrypted one as a ``Secret``."""
+    if isinstance(value, Mapping) and value.keys() == {"encrypted"} and isinstance(value["encrypted"], str):
+        return Secret(value["encrypted"])
     return value

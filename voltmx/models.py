@@ -55,8 +55,10 @@ class Service(models.Model):
     )
     server_url = models.URLField(
         max_length=512,
+        blank=True,
+        default="",
         validators=[addresses.check_url],
-        help_text="Scheme, host, port and perhaps a path before /services/….",
+        help_text="Scheme, host, port and perhaps a path before /services/…. Empty: the setting VOLTMX_SERVER_URL.",
     )
     active = models.BooleanField(default=True, help_text="Off: its jobs fail, saying so, and nothing is called.")
     concurrency_limit = models.PositiveIntegerField(
@@ -92,7 +94,7 @@ class Service(models.Model):
             models.UniqueConstraint(fields=["name", "version"], name="service_name_version_unique"),
             models.CheckConstraint(condition=~Q(name=""), name="service_name_not_empty"),
             models.CheckConstraint(
-                condition=Q(server_url__startswith="http://") | Q(server_url__startswith="https://"),
+                condition=Q(server_url="") | Q(server_url__startswith="http://") | Q(server_url__startswith="https://"),
                 name="service_url_is_http",
             ),
             models.CheckConstraint(

@@ -79,7 +79,7 @@ def _limit(name: str) -> None:
 def server_of(entry: Service) -> Server:
     """Return the server of an entry, switched off or not."""
     return Server(
-        url=entry.server_url.rstrip("/"),
+        url=(entry.server_url or settings.VOLTMX_SERVER_URL).rstrip("/"),
         connect_timeout=entry.connect_timeout_seconds or settings.VOLTMX_CONNECT_TIMEOUT_SECONDS,
         read_timeout=entry.read_timeout_seconds or settings.VOLTMX_READ_TIMEOUT_SECONDS,
         login_path=entry.login_path,

@@ -160,7 +160,7 @@ def test_earlier_attempts_are_listed(wire: Wire) -> None:
     again = Outcome(Status.FAILED, ("refused",), None, None, retryable=True)
     executions.finish(first, again)
     # In a test's one transaction the clock stands still, and the retry lies just ahead of it.
-    Execution.objects.update(ready_at=execution.created_at)
+    Execution.objects.update(ready_at=execution.created_at - timedelta(minutes=1))
     [second] = executions.start([execution.pk], worker="two")
     executions.finish(second, DONE)
     run = wire.get(f"{HISTORY}/1")

@@ -188,6 +188,7 @@ def test_the_expression_is_echoed_as_sent_and_the_info_too(wire: Wire) -> None:
     wire.create(sample(jobFrequency="*  0/10 * * * ? *", jobFrequencyInfo=info))
     read = wire.get("/admin/api/jobs/job2")
     assert (read["jobFrequency"], read["jobFrequencyInfo"]) == ("*  0/10 * * * ? *", info)
+    assert list(read["jobFrequencyInfo"]) == list(info)
     assert Job.objects.get().expression == "0 0/10 * * * ? *"
 
 
@@ -487,6 +488,13 @@ def test_asterisks_sent_back_keep_the_stored_credentials(wire: Wire) -> None:
     wire.send("PUT", JOBS, wire.get("/admin/api/jobs/job2"))
     wire.send("PUT", JOBS, {"jobId": 2, "jobServiceInfo": {"authentication": MASKED["authentication"]}})
     assert Job.objects.get().arguments == before
+
+
+def test_headers_and_parameters_come_back_in_the_order_in_which_they_were_sent(wire: Wire) -> None:
+    maps = {"requestheaderMap": {"Zebra": "1", "A": "2", "Middle-One": "3"}, "queryParams": {"zz": 1, "a": 2}}
+    wire.create(sample(info=maps))
+    read = wire.get("/admin/api/jobs/job2")["jobServiceInfo"]
+    assert {name: list(read[name].items()) for name in maps} == {name: list(maps[name].items()) for name in maps}
 
 
 def test_credentials_can_be_replaced_and_taken_away(wire: Wire) -> None:
