@@ -17,6 +17,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
 from scheduler import claims, messages
+from scheduler.connections import LOCK_TIMEOUT, gave_way, lose_idle_transactions
 from scheduler.housekeeping import Housekeeper
 from scheduler.jobs import CHANNEL
 from scheduler.stock import StockEntries
@@ -27,8 +28,6 @@ logger = logging.getLogger(__name__)
 LONGEST_WAIT_SECONDS = 1.0
 # While another beat holds what is due: look again after this.
 BUSY_WAIT_SECONDS = 0.05
-# A beat that stops inside a transaction (frozen, cut off) loses it after this, and its rows are free again.
-IDLE_IN_TRANSACTION = "5s"
 
 
 class Listener:
@@ -46,8 +45,8 @@ class Listener:
 
     def _open(self) -> psycopg.Connection[Any]:
         """Connect and listen. A change before this is seen by the look at the table that follows."""
-        parameters = connection.get_connection_params()
-        wanted = {key: parameters[key] for key in ("host", "port", "user", "password", "dbname") if parameters.get(key)}
+        ours = ("cursor_factory", "context")
+        wanted = {key: value for key, value in connection.get_connection_params().items() if key not in ours}
         listening: psycopg.Connection[Any] = psycopg.connect(
             **wanted, autocommit=True, application_name="jobsite beat listener"
         )
@@ -74,6 +73,7 @@ class JobScheduler(Scheduler):  # type: ignore[misc]
 
     def setup_schedule(self) -> None:
         """Start the helpers. Celery calls this once, and not at all when it only looks at the class (``lazy``)."""
+        lose_idle_transactions()
         self._housekeeper = Housekeeper()
         self._housekeeper.start()
         self._stock = StockEntries(self.app, name=self._housekeeper.name)
@@ -89,15 +89,22 @@ class JobScheduler(Scheduler):  # type: ignore[misc]
                 self._listener.wait(self._pause(claimed.jobs))
             self._failures = 0
         except (DatabaseError, InterfaceError, psycopg.Error) as error:
+            if gave_way(error):
+                logger.info("beat.gave_way error=%s", str(error).strip().split("\n")[0])
+            else:
+                self._recover(error)
+        except Exception as error:
+            # Whatever one tick meets, the next one is another try: a beat that ends fires nothing at all.
+            logger.exception("beat.tick_failed")
             self._recover(error)
         return 0.0
 
     def _prepare(self) -> None:
-        """Give a new database connection its limits, once."""
+        """Let claims on a new database connection give way to who edits a beat entry, once."""
         connection.ensure_connection()
         if self._prepared is not connection.connection:
             with connection.cursor() as cursor:
-                cursor.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_IN_TRANSACTION}'")
+                cursor.execute(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
             self._prepared = connection.connection
 
     def _pause(self, claimed: int) -> float:

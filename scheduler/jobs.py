@@ -8,13 +8,15 @@ settled under the old definition inside the same transaction.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 
 from scheduler import claims, clock, entries, job_types, messages
+from scheduler.connections import gave_way, wait_briefly
 from scheduler.definition import Definition, check, check_json, differences
 from scheduler.endings import release_held
 from scheduler.exceptions import InvalidJob, JobNotFound, NameTaken, NumberTaken
@@ -27,6 +29,9 @@ logger = logging.getLogger(__name__)
 
 CHANNEL = "scheduler_jobs"
 _LARGEST = 2**63 - 1
+_TRIES = 20
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 
 def get(kind: str, number: int) -> Job:
@@ -51,10 +56,8 @@ def create(kind: str, definition: Definition, *, by: str, number: int | None = N
     with transaction.atomic():
         now = clock.now()
         next_fire_at = definition.schedule.first_after(now)
-        given = number if number is not None else _next_number(kind)
         job = Job(
             kind=kind,
-            number=given,
             name_key=_name_key(kind, definition.name),
             created_by=by,
             updated_by=by,
@@ -62,7 +65,7 @@ def create(kind: str, definition: Definition, *, by: str, number: int | None = N
             updated_at=now,
             **definition.columns(),
         )
-        _insert(job)
+        _insert(job, number)
         fires = next_fire_at if job.active else None
         entry = entries.create(job, fires, now=now)
         job.state = JobState.objects.create(job=job, next_fire_at=fires, entry=entry)
@@ -72,6 +75,23 @@ def create(kind: str, definition: Definition, *, by: str, number: int | None = N
     return job
 
 
+def _giving_way(verb: Callable[_P, _T]) -> Callable[_P, _T]:
+    """Try ``verb`` again where it gave way to somebody who edits the job's beat entry in the stock admin."""
+
+    @wraps(verb)
+    def patient(*args: _P.args, **kwargs: _P.kwargs) -> _T:
+        for _ in range(_TRIES - 1):
+            try:
+                return verb(*args, **kwargs)
+            except OperationalError as error:
+                if connection.in_atomic_block or not gave_way(error):
+                    raise
+        return verb(*args, **kwargs)
+
+    return patient
+
+
+@_giving_way
 def update(job: Job, changes: Mapping[str, Any], *, by: str) -> Job:
     """Change fields of ``Definition`` of a job and return it anew; what is not named keeps its value.
 
@@ -80,6 +100,7 @@ def update(job: Job, changes: Mapping[str, Any], *, by: str) -> Job:
     with transaction.atomic(), connection.cursor() as cursor:
         if claims.lock(cursor, job.pk) is None:
             raise JobNotFound(f"no {job.kind} job {job.number}")
+        wait_briefly(cursor)
         before = Definition.of(Job.objects.get(pk=job.pk))
         after = replace(before, **changes)
         check(job.kind, after)
@@ -127,11 +148,13 @@ def deactivate(job: Job, *, by: str) -> Job:
     return update(job, {"active": False}, by=by)
 
 
+@_giving_way
 def delete(job: Job, *, by: str) -> None:
     """Delete a job with its executions and its beat entry; a running one is told to stop. Raises ``JobNotFound``."""
     with transaction.atomic(), connection.cursor() as cursor:
         if claims.lock(cursor, job.pk) is None:
             raise JobNotFound(f"no {job.kind} job {job.number}")
+        wait_briefly(cursor)
         stored = Job.objects.with_state().get(pk=job.pk)
         ids = list(Execution.objects.filter(job_id=job.pk).values_list("pk", flat=True))
         job_types.get(stored.kind).forget(ids)
@@ -207,12 +230,18 @@ def _next_number(kind: str) -> int:
                 return number
 
 
-def _insert(job: Job) -> None:
-    try:
-        with transaction.atomic():
-            job.save(force_insert=True)
-    except IntegrityError as error:
-        raise _domain_error(job, error) from error
+def _insert(job: Job, number: int | None) -> None:
+    while True:
+        job.number = number if number is not None else _next_number(job.kind)
+        try:
+            with transaction.atomic():
+                job.save(force_insert=True)
+            return
+        except IntegrityError as error:
+            refusal = _domain_error(job, error)
+            # A number that was free a moment ago may be taken by somebody who asked for just that one.
+            if number is not None or not isinstance(refusal, NumberTaken):
+                raise refusal from error
 
 
 def _save(job: Job) -> None:

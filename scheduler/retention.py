@@ -16,6 +16,7 @@ SELECT e.id, e.job_id, j.kind FROM scheduler_execution e JOIN scheduler_job j ON
 """
 # The state rows first, as everywhere; a job that is busy this moment is left for the next batch.
 _LOCK = "SELECT job_id FROM scheduler_jobstate WHERE job_id = ANY(%s) ORDER BY job_id FOR UPDATE SKIP LOCKED"
+_STILL_EXPIRED = "SELECT id FROM scheduler_execution WHERE id = ANY(%s) AND expires_at <= now()"
 _COUNTS = """
 UPDATE scheduler_jobstate s
    SET total_count = s.total_count - v.total, success_count = s.success_count - v.success,
@@ -34,9 +35,12 @@ def purge(*, batch: int = 1000) -> int:
         rows = cursor.fetchall()
         cursor.execute(_LOCK, [list({row[1] for row in rows})])
         locked = {row[0] for row in cursor.fetchall()}
+        # Looked at again under the lock: a longer retention may have been granted in between.
+        cursor.execute(_STILL_EXPIRED, [[row[0] for row in rows if row[1] in locked]])
+        still = {row[0] for row in cursor.fetchall()}
         by_kind: dict[str, list[int]] = defaultdict(list)
-        for execution_id, job_pk, kind in rows:
-            if job_pk in locked:
+        for execution_id, _, kind in rows:
+            if execution_id in still:
                 by_kind[kind].append(execution_id)
         ids = [execution_id for members in by_kind.values() for execution_id in members]
         if not ids:
@@ -50,7 +54,7 @@ def purge(*, batch: int = 1000) -> int:
         cursor.execute("DELETE FROM scheduler_payload WHERE execution_id = ANY(%s)", [ids])
         cursor.execute("DELETE FROM scheduler_attempt WHERE execution_id = ANY(%s)", [ids])
         cursor.execute(_COUNTS, [ids])
-        cursor.execute("DELETE FROM scheduler_execution WHERE id = ANY(%s) AND expires_at <= now()", [ids])
+        cursor.execute("DELETE FROM scheduler_execution WHERE id = ANY(%s)", [ids])
         return int(cursor.rowcount)
 
 

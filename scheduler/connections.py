@@ -1,0 +1,39 @@
+"""Database connections of long-lived processes: what keeps one of them that freezes from holding up the others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+from django.db import OperationalError
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
+
+# A process that stops inside a transaction (frozen, cut off) loses it after this, and its rows are free again.
+IDLE_IN_TRANSACTION = "5s"
+# Well before PostgreSQL calls it a deadlock (1 s) and ends either.
+LOCK_TIMEOUT = "300ms"
+
+
+def lose_idle_transactions() -> None:
+    """Let every connection that this process opens from now on, in any thread, lose a transaction it sits idle in."""
+    connection_created.connect(_limit, dispatch_uid="scheduler.connections")
+
+
+def _limit(connection: BaseDatabaseWrapper, **_: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_IN_TRANSACTION}'")
+
+
+def wait_briefly(cursor: Any) -> None:
+    """Let no statement of this transaction wait longer than a moment for a lock; see ``gave_way`` for what it raises.
+
+    Called with a job held and its beat entry wanted: who edits an entry in the stock admin holds it and wants its job.
+    """
+    cursor.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+
+
+def gave_way(error: BaseException) -> bool:
+    """Whether ``error`` means that a statement gave way to another transaction and may simply be tried again."""
+    conflict = (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected)
+    return isinstance(error, OperationalError) and isinstance(error.__cause__, conflict)
