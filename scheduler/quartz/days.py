@@ -61,7 +61,7 @@ class DayOfMonthRule:
     @property
     def moves_to_weekdays(self) -> bool:
         """Whether it has a W, whose day can differ by zone."""
-        return any(shift.weekday for shift in self.shifts)
+        return bool(self.shifts) and any(shift.weekday for shift in self.shifts)
 
     def days_in(self, length: int, first_weekday: int, missing: int = 0) -> int:
         """The mask of matching days, bit 0 for the first, of a month of that length and first weekday."""
@@ -129,7 +129,7 @@ def read_day_of_month(text: str) -> DayOfMonthRule:
     mask = 0
     shifts: dict[Shift, None] = {}
     for item in dict.fromkeys(text.split(",")):
-        shift = read_shift(item)
+        shift = None if item.isdigit() else read_shift(item)
         if shift is None:
             mask |= bits(DAY_OF_MONTH, read_run(DAY_OF_MONTH, item))
         else:

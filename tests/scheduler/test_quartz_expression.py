@@ -2,7 +2,10 @@
 
 import copy
 import pickle
+import subprocess
+import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -182,3 +185,11 @@ def test_a_time_shown_twice_fires_the_second_time() -> None:
         "2026-11-01T02:00:00-05:00",
         "2026-11-01T02:30:00-05:00",
     ]
+
+
+def test_the_standard_library_is_enough() -> None:
+    root = Path(__file__).parents[2]
+    # -S leaves installed packages out.
+    code = f"import sys; sys.path.insert(0, {str(root)!r}); import scheduler.quartz"
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
