@@ -100,13 +100,20 @@ class Lanes:
         errand = Errand(ids)
         with self._changed:
             self._pending.extend((execution_id, errand) for execution_id in ids)
-            while len(self._threads) < self._slots and self._idle < len(self._pending):
-                self._idle += 1
+            for _ in range(min(self._slots - len(self._threads), len(self._pending) - self._idle)):
                 thread = threading.Thread(target=self._lane, name=f"lane-{len(self._threads) + 1}", daemon=True)
                 self._threads.append(thread)
                 thread.start()
             self._changed.notify(len(ids))
         errand.done.wait()
+
+    def drain(self) -> list[int]:
+        """Forget what no lane has begun to start, and return it: the rows are still queued."""
+        with self._changed:
+            left, self._pending = list(self._pending), deque()
+        for _, errand in left:
+            errand.one_less()
+        return [execution_id for execution_id, _ in left]
 
     def _lane(self) -> None:
         while True:
@@ -125,10 +132,11 @@ class Lanes:
         """Return a run that has been started for this lane, starting some where none waits."""
         while True:
             with self._changed:
+                self._idle += 1
                 while not self._started and not self._pending:
                     self._changed.wait()
+                self._idle -= 1
                 if self._started:
-                    self._idle -= 1
                     return self._started.popleft()
                 taken = [self._pending.popleft() for _ in range(min(len(self._pending), self._chunk()))]
             self._start_all(taken)
@@ -136,21 +144,23 @@ class Lanes:
     def _chunk(self) -> int:
         """Return how many runs to start at once: one for each idle lane, and as many as are soon worked off."""
         ahead = int(self._slots * AHEAD_SECONDS / max(self._seconds_per_run, 1e-6))
-        return max(1, min(self._idle + ahead, MOST_AT_ONCE))
+        return max(1, min(1 + self._idle + ahead, MOST_AT_ONCE))
 
     def _start_all(self, taken: list[tuple[int, Errand]]) -> None:
-        errands = dict(taken)
+        # The same execution may have come in two messages: the first one's errand waits for it, the other has nothing.
+        errands: dict[int, Errand] = {}
+        for execution_id, errand in taken:
+            if errands.setdefault(execution_id, errand) is not errand:
+                errand.one_less()
         try:
-            started = self._start([execution_id for execution_id, _ in taken])
+            started = self._start(list(errands))
         except (DatabaseError, InterfaceError) as error:
             # The rows stay queued, and the sweep publishes them again.
             connection.close()
-            logger.warning("run.start_failed executions=%d error=%s", len(taken), type(error).__name__)
+            logger.warning("run.start_failed executions=%d error=%s", len(errands), type(error).__name__)
             started = []
-        ours = {run.execution_id for run in started}
         with self._changed:
-            self._started.extend((run, errands[run.execution_id]) for run in started)
+            self._started.extend((run, errands.pop(run.execution_id)) for run in started)
             self._changed.notify(len(started))
-        for execution_id, errand in taken:
-            if execution_id not in ours:
-                errand.one_less()
+        for errand in errands.values():
+            errand.one_less()

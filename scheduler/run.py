@@ -21,6 +21,7 @@ class Stop(Enum):
     CANCELLED = "cancelled"
     TIMED_OUT = "timed out"
     LOST = "lost"
+    SHUTDOWN = "worker shut down"
 
 
 class Run:

@@ -112,7 +112,15 @@ def _stopped(run: Run) -> Outcome:
         return Outcome(Status.FAILED, (f"stopped at its time limit of {limit} s",), retryable=True)
     if run.stop_reason is Stop.CANCELLED:
         return Outcome(Status.CANCELLED, ("cancelled while running",))
+    if run.stop_reason is Stop.SHUTDOWN:
+        return Outcome(Status.FAILED, ("stopped because its worker was shut down",), retryable=True)
     return Outcome(Status.FAILED, ("stopped because its lease was lost",))
+
+
+def stop_all() -> None:
+    """Tell every run of this process to stop because the worker does."""
+    for run in heart.held:
+        run.stop(Stop.SHUTDOWN)
 
 
 def finish(endings: list[Ending]) -> None:
@@ -149,10 +157,14 @@ def lanes(slots: int) -> Lanes:
     def in_lane(run: Run, over: Callable[[], None]) -> None:
         handed_on = False
 
+        def written() -> None:
+            heart.drop(run)
+            over()
+
         def then_end(run: Run, outcome: Outcome) -> None:
             nonlocal handed_on
             handed_on = True
-            ender.add(Ending(run.started, outcome), lambda: (heart.drop(run), over())[-1])
+            ender.add(Ending(run.started, outcome), written)
 
         work(run, then_end=then_end)
         if not handed_on:

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import threading
+from contextlib import suppress
 from typing import Any
 
-from celery.signals import worker_ready, worker_shutting_down
+from billiard import process as multiprocessing
+from celery.signals import worker_process_init, worker_ready, worker_shutting_down
+from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
-from scheduler import processes, runner
+from scheduler import executions, processes, runner
 from scheduler.lanes import Lanes
 from scheduler.models import Process
 
 logger = logging.getLogger(__name__)
 
 RENEW_EVERY_SECONDS = 2.0
+# What a worker tells its child processes when their runs are to stop.
+STOP_RUNS = signal.SIGUSR2
 
 
 class Presence(threading.Thread):
@@ -76,5 +83,36 @@ def _appear(sender: Any = None, **_: Any) -> None:
 
 @worker_shutting_down.connect  # type: ignore[untyped-decorator]
 def _disappear(**_: Any) -> None:
+    """Hand back what has not begun, and give what has a few seconds to end before it is told to stop."""
     while _presence:
         _presence.pop().stop()
+    threading.Thread(target=_hand_back, name="scheduler-shutdown", daemon=True).start()
+
+
+def _hand_back() -> None:
+    for lane in _lanes:
+        ids = lane.drain()
+        try:
+            executions.give_back(ids)
+        except (DatabaseError, InterfaceError):
+            logger.warning("worker.not_handed_back executions=%d", len(ids))
+        finally:
+            connection.close()
+    threading.Event().wait(settings.SCHEDULER_SHUTDOWN_SECONDS)
+    runner.stop_all()
+    for child in multiprocessing.active_children():
+        with suppress(ProcessLookupError):
+            os.kill(child.pid, STOP_RUNS)
+
+
+@worker_process_init.connect  # type: ignore[untyped-decorator]
+def _obey_in_child(**_: Any) -> None:
+    """Listen for the parent's word in a thread: a run deep in a library would keep a signal handler from running."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {STOP_RUNS})
+    threading.Thread(target=_stop_when_told, name="scheduler-obey", daemon=True).start()
+
+
+def _stop_when_told() -> None:
+    while True:
+        signal.sigwait({STOP_RUNS})
+        runner.stop_all()

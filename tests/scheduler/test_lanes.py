@@ -1,0 +1,131 @@
+"""Lanes: threads of a worker that share starts and ends."""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import pytest
+
+from scheduler.lanes import Lanes
+
+DEADLINE = 10.0
+
+
+@dataclass
+class FakeRun:
+    """As much of a run as the lanes look at."""
+
+    execution_id: int
+
+
+def lanes_of(
+    slots: int,
+    *,
+    work: Callable[[FakeRun], None] = lambda run: None,
+    start: Callable[[Sequence[int]], list[FakeRun]] | None = None,
+) -> Lanes:
+    """Lanes whose runs do ``work`` and are over at once."""
+
+    def in_lane(run: FakeRun, over: Callable[[], None]) -> None:
+        work(run)
+        over()
+
+    return Lanes(slots, start=start or (lambda ids: [FakeRun(one) for one in ids]), work=in_lane)  # type: ignore[arg-type]
+
+
+def run_in_thread(lanes: Lanes, ids: Sequence[int]) -> threading.Thread:
+    thread = threading.Thread(target=lanes.run, args=(ids,), daemon=True)
+    thread.start()
+    return thread
+
+
+def assert_over(*threads: threading.Thread) -> None:
+    for thread in threads:
+        thread.join(timeout=DEADLINE)
+    assert [thread.is_alive() for thread in threads] == [False] * len(threads)
+
+
+def test_every_execution_of_a_message_is_worked_on_once() -> None:
+    done: list[int] = []
+    assert_over(run_in_thread(lanes_of(4, work=lambda run: done.append(run.execution_id)), range(100)))
+    assert sorted(done) == list(range(100))
+
+
+def test_a_message_ends_when_none_of_its_executions_is_ours() -> None:
+    assert_over(run_in_thread(lanes_of(2, start=lambda ids: []), [1, 2, 3]))
+
+
+def test_an_empty_message_ends_at_once() -> None:
+    assert_over(run_in_thread(lanes_of(2), []))
+
+
+def test_the_same_execution_in_two_messages_ends_both() -> None:
+    gate = threading.Event()
+    entered = threading.Event()
+
+    def work(run: FakeRun) -> None:
+        entered.set()
+        assert gate.wait(DEADLINE)
+
+    taken: set[int] = set()
+
+    def start(ids: Sequence[int]) -> list[FakeRun]:
+        ours = [one for one in ids if one not in taken]
+        taken.update(ours)
+        return [FakeRun(one) for one in ours]
+
+    lanes = lanes_of(1, work=work, start=start)
+    gate.set()
+    # At a quick pace several are started at once.
+    assert_over(run_in_thread(lanes, range(100, 200)))
+    gate.clear()
+    entered.clear()
+    first = run_in_thread(lanes, [1])
+    assert entered.wait(DEADLINE)
+    # Both wait behind the one lane, and are then taken in one chunk.
+    others = [run_in_thread(lanes, [2, 3]), run_in_thread(lanes, [2, 3])]
+    gate.set()
+    assert_over(first, *others)
+
+
+def test_lanes_work_beside_each_other() -> None:
+    together = threading.Barrier(3)
+    assert_over(run_in_thread(lanes_of(3, work=lambda run: (together.wait(DEADLINE), None)[1]), [1, 2, 3]))
+
+
+def test_work_that_raises_costs_no_lane() -> None:
+    done: list[int] = []
+
+    def work(run: FakeRun) -> None:
+        if run.execution_id % 2:
+            raise ZeroDivisionError
+        done.append(run.execution_id)
+
+    lanes = lanes_of(2, work=work)
+    assert_over(run_in_thread(lanes, range(10)), run_in_thread(lanes, range(10, 20)))
+    assert sorted(done) == list(range(0, 20, 2))
+
+
+def test_what_was_not_begun_is_given_back_when_drained() -> None:
+    gate, entered = threading.Event(), threading.Event()
+
+    def work(run: FakeRun) -> None:
+        entered.set()
+        assert gate.wait(DEADLINE)
+
+    lanes = lanes_of(1, work=work)
+    first = run_in_thread(lanes, [1])
+    assert entered.wait(DEADLINE)
+    waiting = run_in_thread(lanes, [2, 3])
+    while not (drained := lanes.drain()):
+        assert waiting.is_alive()
+    assert_over(waiting)
+    gate.set()
+    assert_over(first)
+    assert drained == [2, 3]
+
+
+@pytest.mark.parametrize("slots", [1, 8])
+def test_many_messages_at_once_all_end(slots: int) -> None:
+    lanes = lanes_of(slots)
+    assert_over(*(run_in_thread(lanes, range(n, n + 7)) for n in range(0, 200, 7)))
