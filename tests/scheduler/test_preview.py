@@ -12,7 +12,7 @@ SATURDAY_BEFORE_WINTER = datetime(2026, 10, 31, tzinfo=UTC)
 
 def lines(seen: SchedulePreview) -> list[tuple[str | None, str, str | None]]:
     """The fires as text."""
-    return [(fire.utc and fire.utc.isoformat(), fire.local.isoformat(), fire.note) for fire in seen.fires]
+    return [(fire.utc.isoformat() if fire.utc else None, fire.local.isoformat(), fire.note) for fire in seen.fires]
 
 
 def test_the_next_fires_are_listed_with_both_clocks() -> None:
