@@ -79,7 +79,8 @@ class Arguments:
             "target": self.target,
             "is_group": self.is_group,
             "model": self.model,
-            "mappings": dict(self.mappings),
+            # As pairs: JSON in PostgreSQL does not keep the order of an object's keys, and clients see it again.
+            "mappings": [[name, path] for name, path in self.mappings.items()],
             "data_from_previous_seconds": self.data_from_previous_seconds,
             "data_from": self.data_from.isoformat() if self.data_from else None,
             "data_to": self.data_to.isoformat() if self.data_to else None,
@@ -93,9 +94,10 @@ class Arguments:
             raise InvalidJob("arguments", "target must be the id of a device or group")
         if not isinstance(model, str) or not model:
             raise InvalidJob("arguments", "model must be the name of a model")
-        if not isinstance(mappings, Mapping) or not mappings:
+        pairs = list(mappings.items()) if isinstance(mappings, Mapping) else mappings
+        if not isinstance(pairs, list) or not pairs or not all(_is_pair(pair) for pair in pairs):
             raise InvalidJob("arguments", "mappings must give a series for each model input")
-        for name, path in mappings.items():
+        for name, path in pairs:
             try:
                 SeriesName.parse(path if isinstance(path, str) else "")
             except ValueError:
@@ -106,9 +108,13 @@ class Arguments:
             target=target,
             is_group=stored.get("is_group") is True,
             model=model,
-            mappings=dict(mappings),
+            mappings=dict(pairs),
             **_data_range(stored),
         )
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and len(value) == 2 and isinstance(value[0], str)
 
 
 def _data_range(stored: Mapping[str, Any]) -> dict[str, Any]:

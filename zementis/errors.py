@@ -122,8 +122,8 @@ def _common(exception: Exception, context: dict[str, Any]) -> tuple[int, str]:
         case exceptions.UnsupportedMediaType():
             return 415, str(exception.detail)
         case exceptions.Throttled():
-            wait = f" Try again in {exception.wait:.0f} seconds." if exception.wait else ""
-            return 429, f"Too many requests.{wait}"
+            wait = _wait(exception)
+            return 429, f"Too many requests.{f' Try again in {wait} seconds.' if wait else ''}"
         case exceptions.APIException():
             return exception.status_code, str(exception.detail)
         case Http404():
@@ -141,7 +141,10 @@ def _common(exception: Exception, context: dict[str, Any]) -> tuple[int, str]:
 
 
 def _headers(exception: Exception) -> dict[str, str]:
-    headers: dict[str, str] = {}
-    if isinstance(exception, exceptions.Throttled) and exception.wait:
-        headers["Retry-After"] = f"{exception.wait:.0f}"
-    return headers
+    wait = _wait(exception) if isinstance(exception, exceptions.Throttled) else 0
+    return {"Retry-After": str(wait)} if wait else {}
+
+
+def _wait(exception: exceptions.Throttled) -> int:
+    """Return the seconds to wait, 0 where nobody knows."""
+    return int(getattr(exception, "wait", None) or 0)

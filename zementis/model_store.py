@@ -130,7 +130,7 @@ def replace(name: str, content: bytes, *, file_name: str, by: str) -> StoredMode
             raise ModelNotFound(name)
         versions = ModelVersion.objects.filter(model=model)
         known = versions.filter(source_id=_hash(content)).first()
-        versions.filter(current=True).exclude(pk=known.pk if known else None).update(current=False)
+        versions.filter(current=True).exclude(source_id=_hash(content)).update(current=False)
         if known is not None:
             versions.filter(pk=known.pk).update(current=True)
         else:

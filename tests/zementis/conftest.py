@@ -26,10 +26,16 @@ def _nothing_remembered() -> Iterator[None]:
     inference.cache.clear()
 
 
+@pytest.fixture(autouse=True)
+def _quick_passwords(settings: Any) -> None:
+    """The hash of real life takes half a second by design."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
 class Api:
     """A client of the surface that logs in with every request."""
 
-    def __init__(self, user: User, password: str = "secret") -> None:
+    def __init__(self, user: User, password: str = factories.PASSWORD) -> None:
         self.user = user
         self._client = Client(raise_request_exception=False)
         self.login = basic(user.username, password)

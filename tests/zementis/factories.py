@@ -36,6 +36,7 @@ FOREST_MAPPINGS = {
     "gyroZ": "c8y_Gyroscope.gyroZ.value",
 }
 NOON = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
+PASSWORD = "secret"
 _numbers = itertools.count(1)
 
 
@@ -49,7 +50,7 @@ def _format(path: Path) -> Format:
     return "ONNX" if path.suffix == ".onnx" else "PMML"
 
 
-def a_user(*permissions: str, superuser: bool = False, name: str | None = None, password: str = "secret") -> User:
+def a_user(*permissions: str, superuser: bool = False, name: str | None = None, password: str = PASSWORD) -> User:
     """A user with permissions given as ``app.codename``."""
     name = name or f"user{next(_numbers)}"
     if superuser:

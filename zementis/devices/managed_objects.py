@@ -67,7 +67,7 @@ def update(identifier: int, content: Mapping[str, Any]) -> ManagedObject:
             setattr(stored, name, value)
         merged = {**stored.fragments, **fragments}
         stored.fragments = {key: value for key, value in merged.items() if value is not None}
-        stored.updated_at = Now()  # type: ignore[assignment]
+        stored.updated_at = Now()
         stored.save(update_fields=[*known, "fragments", "updated_at"])
     stored.refresh_from_db()
     return stored

@@ -118,7 +118,7 @@ def _matching_layouts(wanted: Filter) -> list[int]:
 
 
 def _delete(rows: QuerySet[Measurement]) -> None:
-    rows._raw_delete(rows.db)  # type: ignore[attr-defined]
+    rows._raw_delete(rows.db)
 
 
 @dataclass(frozen=True)

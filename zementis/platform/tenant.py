@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.conf import settings
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -35,7 +37,7 @@ class CurrentUserView(PlatformView):
     def get(self, request: Request) -> Response:
         """Return the user."""
         user = request.user
-        data = {
+        data: dict[str, Any] = {
             "id": user.get_username(),
             "userName": user.get_username(),
             "firstName": getattr(user, "first_name", ""),

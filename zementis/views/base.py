@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
-from django.http import HttpResponseBase, StreamingHttpResponse
+from django.http import StreamingHttpResponse
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.permissions import BasePermission
 from rest_framework.renderers import BaseRenderer
@@ -70,16 +70,10 @@ class SurfaceView(APIView):
     content_negotiation_class = AlwaysJson
     metadata_class = None
     schema = None
-    http_method_names: ClassVar[list[str]] = ["get", "post", "put", "patch", "delete", "head", "options", "trace"]
 
     def get_exception_handler(self) -> Callable[[Exception, dict[str, Any]], Any]:
         """Errors go out in the service's form."""
         return errors.service
-
-    def options(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """There is nothing to be told about a resource beyond its methods."""
-        self.http_method_not_allowed(request, *args, **kwargs)
-        raise AssertionError("http_method_not_allowed raises")
 
 
 def streamed_list(items: Iterable[Any], *, status: int = 200) -> StreamingHttpResponse:

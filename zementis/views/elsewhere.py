@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import Http404, HttpResponseBase
-from rest_framework.request import Request
 
 from zementis.views.base import SurfaceView
 
@@ -18,6 +17,6 @@ class NoSuchPathView(SurfaceView):
         self.http_method_names = [*type(self).http_method_names, (request.method or "").lower()]
         return super().dispatch(request, *args, **kwargs)
 
-    def http_method_not_allowed(self, request: Request, *args: Any, **kwargs: Any) -> Any:
+    def http_method_not_allowed(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         """Tell that there is nothing."""
         raise Http404("There is no such resource.")

@@ -37,13 +37,13 @@ def all_jobs() -> Iterator[dict[str, Any]]:
     running = Execution.objects.filter(job=OuterRef("pk"), status=Status.RUNNING)
     stored = Job.objects.of_kind(KIND).with_state().annotate(running=Exists(running)).order_by("-number")
     for item in stored.iterator(chunk_size=500):
-        yield serializers.job(item, running=item.running)
+        yield serializers.job(item, running=getattr(item, "running", False))
 
 
 class JobScopedView(SurfaceView):
     """A resource below one job: the job is looked up first, even before the method is refused."""
 
-    def http_method_not_allowed(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def http_method_not_allowed(self, request: Any, *args: Any, **kwargs: Any) -> Response:
         """Tell that the job is missing, if it is, else that the method is not allowed."""
         find_job(kwargs["job"])
         return super().http_method_not_allowed(request, *args, **kwargs)
