@@ -1,0 +1,260 @@
+"""Jobs in the console: the list, its actions, and the way to a job's pages."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.views.decorators.http import require_POST
+from unfold.decorators import display
+
+from scheduler.admin import job_actions, job_page
+from scheduler.admin.base import ConsoleAdmin, actor
+from scheduler.admin.filters import KindFilter, LastOutcomeFilter, StateFilter
+from scheduler.admin.job_form import PLAIN_FIELDS, SCHEDULE_FIELDS, JobForm
+from scheduler.console import markup, words
+from scheduler.models import Job
+
+FIELDSETS = (
+    (None, {"fields": ("name", "description", "active", "version")}),
+    (
+        "Schedule",
+        {
+            "fields": ("expression", "zone", "run_at", "starts_at", "ends_at"),
+            "description": "Either an expression in a time zone, or one instant to run at. Instants are UTC.",
+        },
+    ),
+    ("What it does", {"fields": ("arguments",)}),
+    (
+        "When something is in the way",
+        {
+            "fields": (
+                ("misfire", "misfire_grace_seconds"),
+                ("overlap", "concurrency_key"),
+                ("timeout_seconds", "max_retries"),
+                ("retry_delay_seconds", "retry_max_delay_seconds"),
+            )
+        },
+    ),
+    ("Delivery", {"fields": (("queue", "priority"), "expires_seconds", "headers")}),
+    ("History", {"fields": (("history_strategy", "retention_days"),)}),
+)
+_NEW: tuple[Any, ...] = (
+    (None, {"fields": (("kind", "number"), "name", "description", "active", "version")}),
+    *FIELDSETS[1:],
+)
+_POSTGRES_BIGINT = 2**63
+
+
+@admin.register(Job)
+class JobAdmin(ConsoleAdmin):
+    """``change`` is the job's page; the form is at ``edit``."""
+
+    form = JobForm
+    list_display = ("title", "state_label", "schedule", "next_fire", "last_run", "counts")
+    list_display_links = ("title",)
+    list_filter = (KindFilter, StateFilter, LastOutcomeFilter)
+    search_fields = ("name",)
+    search_help_text = "Name or id"
+    ordering = ("kind", "number")
+    actions = ("run_now", "activate", "deactivate")
+    add_fieldsets = _NEW
+    fieldsets = FIELDSETS
+    warn_unsaved_form = True
+
+    # -- The list ----------------------------------------------------------------------------------------------------
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Job]:
+        return Job.objects.with_state()
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Job], search_term: str
+    ) -> tuple[QuerySet[Job], bool]:
+        for word in search_term.split()[:8]:
+            condition = Q(name__icontains=word)
+            if word.isdecimal() and int(word) < _POSTGRES_BIGINT:
+                condition |= Q(number=int(word))
+            queryset = queryset.filter(condition)
+        return queryset, False
+
+    @display(description="Job")
+    def title(self, job: Job) -> SafeString:
+        return format_html(
+            '<span class="c-two"><strong>{}</strong><small>{} {}</small></span>',
+            job.name,
+            words.kind_title(job),
+            job.number,
+        )
+
+    @display(description="State")
+    def state_label(self, job: Job) -> SafeString:
+        return markup.mark(*job_page.state_of(job))
+
+    @display(description="Schedule")
+    def schedule(self, job: Job) -> SafeString:
+        return format_html(
+            '<span title="{}">{}</span>', job.frequency or words.instant(job.run_at), words.schedule_in_words(job)
+        )
+
+    @display(description="Next run", ordering="state__next_fire_at")
+    def next_fire(self, job: Job) -> SafeString:
+        return markup.ago(job.state.next_fire_at)
+
+    @display(description="Last run", ordering="state__last_ended_at")
+    def last_run(self, job: Job) -> SafeString:
+        if job.state.last_status is None:
+            return SafeString(words.NOTHING)
+        return format_html("{} {}", markup.pill(job.state.last_status), markup.ago(job.state.last_ended_at))
+
+    @display(description="Runs", ordering="state__failure_count")
+    def counts(self, job: Job) -> SafeString:
+        state = job.state
+        return format_html(
+            '<a class="c-mono" href="{}?job={}" title="{} succeeded, {} with warnings, {} failed">{}{}</a>',
+            reverse("admin:scheduler_execution_changelist"),
+            job.pk,
+            state.success_count,
+            state.warning_count,
+            state.failure_count,
+            state.total_count,
+            format_html(' <span class="c-bad">{} failed</span>', state.failure_count) if state.failure_count else "",
+        )
+
+    # -- Permissions -------------------------------------------------------------------------------------------------
+
+    def has_run_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("scheduler.run_job")
+
+    def has_pause_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("scheduler.pause_job")
+
+    # -- Actions -----------------------------------------------------------------------------------------------------
+
+    @admin.action(description="Run now", permissions=["run"])
+    def run_now(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:
+        job_actions.perform(request, queryset, job_actions.run, done="Asked for a run")
+
+    @admin.action(description="Activate", permissions=["pause"])
+    def activate(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:
+        job_actions.perform(request, queryset, job_actions.activate, done="Activated")
+
+    @admin.action(description="Deactivate", permissions=["pause"])
+    def deactivate(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:
+        job_actions.perform(request, queryset, job_actions.deactivate, done="Deactivated")
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, dict[str, int], set[str], list[str]]:
+        """Say what goes with a job by its counters: walking to every run would read them all."""
+        chosen = list(objs[: job_actions.MOST + 1])
+        perms = set() if self.has_delete_permission(request) else {"job"}
+        if len(chosen) > job_actions.MOST:
+            return [], {}, perms, [f"at most {job_actions.MOST} jobs at once"]
+        listed = [f"{job} with {job.state.total_count} ended and {job.state.open_runs} open runs" for job in chosen]
+        return listed, {"jobs": len(chosen)}, perms, []
+
+    def delete_model(self, request: HttpRequest, obj: Job) -> None:
+        why = job_actions.delete(obj, actor(request))
+        if why is not None:
+            self.message_user(request, f"{obj.name}: {why}", level="WARNING")
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:
+        tally = job_actions.each(queryset, job_actions.delete, by=actor(request))
+        job_actions.report(request, replace(tally, done=[]), done="Deleted")
+
+    # -- Pages of one job --------------------------------------------------------------------------------------------
+
+    def get_urls(self) -> list[URLPattern]:
+        def page(route: str, view: Any, name: str) -> Any:
+            return path(f"<int:pk>/{route}/", self.admin_site.admin_view(view), name=f"scheduler_job_{name}")
+
+        return [
+            page("edit", self.edit_view, "edit"),
+            page("run", require_POST(self.run_view), "run"),
+            page("activate", require_POST(self.activate_view), "activate"),
+            page("deactivate", require_POST(self.deactivate_view), "deactivate"),
+            *super().get_urls(),
+        ]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """The job's page; a POST is the form's."""
+        if request.method == "POST":
+            return super().change_view(request, object_id, form_url, extra_context)  # type: ignore[no-any-return]
+        job = self.get_object(request, object_id)
+        if not self.has_view_permission(request, job):
+            raise PermissionDenied
+        if job is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[no-any-return]
+        return job_page.response(self, request, job)
+
+    def edit_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The form. Not for those who may only look: read-only fields would show arguments unmasked."""
+        job = get_object_or_404(self.get_queryset(request), pk=pk)
+        if not self.has_change_permission(request, job):
+            raise PermissionDenied
+        return self.changeform_view(request, str(pk), "", {"title": f"Edit {job.name}"})  # type: ignore[no-any-return]
+
+    def run_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        return self._act(request, pk, self.has_run_permission, job_actions.run, "Asked for a run")
+
+    def activate_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        return self._act(request, pk, self.has_pause_permission, job_actions.activate, "Activated")
+
+    def deactivate_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        return self._act(request, pk, self.has_pause_permission, job_actions.deactivate, "Deactivated")
+
+    def _act(self, request: HttpRequest, pk: int, allowed: Any, verb: job_actions.Verb, done: str) -> HttpResponse:
+        if not (allowed(request) and self.has_view_permission(request)):
+            raise PermissionDenied
+        job = get_object_or_404(self.get_queryset(request), pk=pk)
+        job_actions.report(request, job_actions.each([job], verb, by=actor(request)), done=done)
+        return HttpResponseRedirect(reverse("admin:scheduler_job_change", args=[pk]))
+
+    # -- The form ----------------------------------------------------------------------------------------------------
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change, fields=[*PLAIN_FIELDS, *SCHEDULE_FIELDS])
+        attributes = {
+            "by": actor(request),
+            "may_pause": self.has_pause_permission(request),
+            "source": None if change else self._cloned(request),
+        }
+        return type("BoundJobForm", (form,), attributes)
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """A new job starts empty, or as a copy of the job that ``clone`` names."""
+        job = self._cloned(request)
+        if job is None:
+            return {}
+        copied = {name: getattr(job, name) for name in (*PLAIN_FIELDS, *SCHEDULE_FIELDS)}
+        arguments = words.pretty(words.shown_arguments(job) or {})
+        return {**copied, "kind": job.kind, "name": f"{job.name} (copy)"[:255], "active": False, "arguments": arguments}
+
+    def _cloned(self, request: HttpRequest) -> Job | None:
+        key = request.GET.get("clone", "")
+        if not (key.isdecimal() and int(key) < _POSTGRES_BIGINT and self.has_view_permission(request)):
+            return None
+        return Job.objects.filter(pk=int(key)).first()
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        context["show_save_and_add_another"] = False
+        return super().render_change_form(request, context, *args, **kwargs)  # type: ignore[no-any-return]
+
+    def save_model(self, request: HttpRequest, obj: Job, form: Any, change: bool) -> None:
+        """Nothing: the form has written the job through the use case."""
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """Nothing is related."""
+
+    def response_post_save_change(self, request: HttpRequest, obj: Job) -> HttpResponse:
+        return HttpResponseRedirect(reverse("admin:scheduler_job_change", args=[obj.pk]))
+
+    response_post_save_add = response_post_save_change

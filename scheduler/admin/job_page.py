@@ -1,0 +1,112 @@
+"""The page of one job: what it is, when it fires, how its runs went, who changed it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from heapq import nlargest
+from typing import Any
+
+from django.http import HttpRequest
+from django.template.response import TemplateResponse
+from django.urls import reverse
+
+from scheduler import clock
+from scheduler.console import words
+from scheduler.console.fires import Fire, next_fires
+from scheduler.console.related import entry_url
+from scheduler.models import Execution, Job, JobChange, Trigger
+from scheduler.schedule import Schedule
+
+FIRES = 10
+RUNS = 15
+CHANGES = 10
+
+
+def response(model_admin: Any, request: HttpRequest, job: Job) -> TemplateResponse:
+    """Return the page of ``job``; what a user may not do is not offered."""
+    site = model_admin.admin_site
+    context = {
+        **site.each_context(request),
+        "opts": model_admin.opts,
+        "original": job,
+        "title": job.name,
+        "media": model_admin.media,
+        "job": job,
+        "kind_title": words.kind_title(job),
+        "state": state_of(job),
+        "schedule_words": words.schedule_in_words(job),
+        "fires": _fires(job),
+        "arguments": words.shown_arguments(job),
+        "facts": _facts(job),
+        "runs": newest(job, limit=RUNS),
+        "changes": JobChange.objects.filter(job_id=job.pk).order_by("-at", "-id")[:CHANGES],
+        "entry_url": entry_url(job) if request.user.has_perm("django_celery_beat.view_periodictask") else None,
+        "may_run": model_admin.has_run_permission(request),
+        "may_pause": model_admin.has_pause_permission(request),
+        "may_change": model_admin.has_change_permission(request, job),
+        "may_add": model_admin.has_add_permission(request),
+        "may_delete": model_admin.has_delete_permission(request, job),
+        "may_see_runs": request.user.has_perm("scheduler.view_execution"),
+        "may_see_changes": request.user.has_perm("scheduler.view_jobchange"),
+        "runs_url": f"{reverse('admin:scheduler_execution_changelist')}?job={job.pk}",
+        "changes_url": f"{reverse('admin:scheduler_jobchange_changelist')}?job={job.pk}",
+    }
+    request.current_app = site.name
+    return TemplateResponse(request, "scheduler/admin/job.html", context)
+
+
+def state_of(job: Job) -> tuple[str, str]:
+    """Return whether the job will fire, in a word, and the colour of the word."""
+    if not job.active:
+        return "paused", "skipped"
+    if job.state.next_fire_at is None:
+        return "no fire ahead", "cancelled"
+    return "active", "succeeded"
+
+
+def newest(job: Job, *, limit: int) -> list[Execution]:
+    """Return the newest recorded instants of a job, skipped ones among them, through two indexes of ``limit`` rows."""
+    of_job = Execution.objects.of(job)
+    runs = of_job.runs().newest_first()[:limit]
+    fires = of_job.filter(trigger__in=(Trigger.SCHEDULE, Trigger.MISFIRE)).order_by("-scheduled_for")[:limit]
+    found = {execution.pk: execution for execution in (*runs, *fires)}
+    return nlargest(limit, found.values(), key=lambda execution: (execution.scheduled_for, execution.pk))
+
+
+def _fires(job: Job) -> Sequence[Fire]:
+    after = clock.now()
+    if job.active and job.state.next_fire_at is not None:
+        # From the instant that the clock holds, which may be due this moment.
+        after = min(after, job.state.next_fire_at - timedelta(microseconds=1))
+    return next_fires(Schedule.of(job), after=after, limit=FIRES)
+
+
+def _facts(job: Job) -> list[tuple[str, Any]]:
+    """Return what the definition says beyond schedule and arguments, as label and text."""
+    return [
+        ("Late fires", job.misfire + (f", grace {job.misfire_grace_seconds} s" if job.misfire_grace_seconds else "")),
+        ("Overlapping fires", job.overlap),
+        ("Time limit", words.duration(job.timeout_seconds) if job.timeout_seconds else "the setting's"),
+        ("Retries", _retries(job)),
+        ("Queue", job.queue or "the kind's"),
+        ("Priority", job.priority),
+        ("Expires", f"{words.duration(job.expires_seconds)} after due" if job.expires_seconds else words.NOTHING),
+        ("Concurrency key", job.concurrency_key or words.NOTHING),
+        ("History", f"{job.history_strategy}, kept {job.retention_days} days"),
+        ("Starts", _bound(job.starts_at)),
+        ("Ends", _bound(job.ends_at)),
+        ("Created", f"{words.instant(job.created_at)} by {job.created_by}"),
+        ("Edited", f"{words.instant(job.updated_at)} by {job.updated_by}, version {job.version}"),
+    ]
+
+
+def _retries(job: Job) -> str:
+    if not job.max_retries:
+        return "none"
+    first, longest = words.duration(job.retry_delay_seconds), words.duration(job.retry_max_delay_seconds)
+    return f"up to {job.max_retries}, after {first}, doubling to at most {longest}"
+
+
+def _bound(value: datetime | None) -> str:
+    return words.NOTHING if value is None else words.instant(value)

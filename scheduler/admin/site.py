@@ -1,0 +1,59 @@
+"""The console as a whole: its files, its navigation, its front page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.urls import reverse
+
+_ICONS = {
+    "job": "schedule",
+    "execution": "play_circle",
+    "process": "dns",
+    "jobchange": "history",
+    "user": "person",
+    "group": "group",
+}
+_FIRST = ("job", "execution", "process", "jobchange")
+_LAST = ("django_celery_beat", "auth")
+
+
+def stylesheet(request: HttpRequest) -> str:
+    """Return the address of the console's style sheet."""
+    return static("scheduler/console.css")
+
+
+def script(request: HttpRequest) -> str:
+    """Return the address of the console's script."""
+    return static("scheduler/console.js")
+
+
+def navigation(request: HttpRequest) -> list[dict[str, Any]]:
+    """Return the side bar: the core's tables first, then each application's that the user may see."""
+    apps = {app["app_label"]: app for app in admin.site.get_app_list(request)}
+    core = apps.pop("scheduler", {"models": []})
+    models = {model["object_name"].lower(): model for model in core["models"]}
+    first = [_item(models.pop(name), name) for name in _FIRST if name in models]
+    groups: list[dict[str, Any]] = [
+        {
+            "title": None,
+            "items": [
+                {"title": "Dashboard", "icon": "dashboard", "link": reverse("admin:index")},
+                *first,
+                *(_item(model, name) for name, model in models.items()),
+            ],
+        }
+    ]
+    labels = [label for label in apps if label not in _LAST] + [label for label in _LAST if label in apps]
+    for label in labels:
+        items = [_item(model, model["object_name"].lower()) for model in apps[label]["models"]]
+        groups.append({"title": apps[label]["name"], "separator": True, "collapsible": label in _LAST, "items": items})
+    return groups
+
+
+def _item(model: dict[str, Any], name: str) -> dict[str, Any]:
+    title = str(model["name"])
+    return {"title": title[:1].upper() + title[1:], "icon": _ICONS.get(name, "table_rows"), "link": model["admin_url"]}

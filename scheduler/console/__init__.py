@@ -1,0 +1,1 @@
+"""What the console shows, apart from Django's admin: words, markup, charts, and the questions behind its pages."""
