@@ -12,7 +12,13 @@ def main() -> None:
     from django.core.management import execute_from_command_line
 
     try:
-        execute_from_command_line(sys.argv)
+        if sys.argv[1:2] == ["stack"]:
+            # The supervisor needs the settings and no application; loading them all would cost every start a second.
+            from jobsite.management.commands.stack import Command
+
+            Command().run_from_argv(sys.argv)
+        else:
+            execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
         # A setting that is wrong names itself in one line; where it was read is of no use to whoever set it.
         sys.exit(f"Error: {error}")

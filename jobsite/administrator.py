@@ -1,22 +1,12 @@
 """The administrator that the stack makes, so that somebody can log in."""
 
-import json
 import secrets
-from dataclasses import dataclass
 from pathlib import Path
 
 from django.contrib.auth import get_user_model
 from django.db import transaction
 
-from jobsite.stack.home import write_secret
-
-
-@dataclass(frozen=True)
-class Login:
-    """A user name and, where the stack knows it, the password."""
-
-    user: str
-    password: str | None
+from jobsite.stack.login import Login, keep, recall
 
 
 @transaction.atomic
@@ -36,7 +26,7 @@ def ensure(user: str, *, password: str, kept: Path) -> Login:
     elif is_new:
         known = secrets.token_urlsafe(15)
         account.set_password(known)
-        write_secret(kept, json.dumps({"user": user, "password": known}))
+        keep(Login(user, known), kept)
     else:
         remembered = recall(kept)
         if remembered and remembered.user == user and account.check_password(remembered.password or ""):
@@ -46,11 +36,3 @@ def ensure(user: str, *, password: str, kept: Path) -> Login:
     if known is None:
         kept.unlink(missing_ok=True)
     return Login(user, known)
-
-
-def recall(kept: Path) -> Login | None:
-    """The login with the random password, if one is kept."""
-    if not kept.exists():
-        return None
-    value = json.loads(kept.read_text())
-    return Login(value["user"], value["password"])

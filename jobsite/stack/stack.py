@@ -9,11 +9,11 @@ import time
 
 from django.conf import settings
 
-from jobsite.administrator import recall
 from jobsite.embedded.postgres import Postgres
 from jobsite.embedded.redis import Redis
 from jobsite.stack import leftovers, preparation, readiness
 from jobsite.stack.home import Home, StackError
+from jobsite.stack.login import recall
 from jobsite.stack.programs import manage, programs
 from jobsite.stack.supervisor import Supervisor
 from jobsite.stack.terminal import say

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from django.contrib.auth import authenticate, get_user_model
 
-from jobsite.administrator import Login, ensure, recall
+from jobsite.administrator import ensure
+from jobsite.stack.login import Login, recall
 
 pytestmark = pytest.mark.django_db
 
