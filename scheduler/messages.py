@@ -13,6 +13,7 @@ import logging
 import os
 import threading
 import time
+import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ import redis
 from celery import current_app
 from django.conf import settings
 from kombu.transport.redis import Channel
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 logger = logging.getLogger(__name__)
 
@@ -31,8 +34,9 @@ PRIORITY_STEPS = (0, 3, 6, 9)
 # than this, so that a worker does not hold long what another could begin.
 SHARES = 32
 MOST_PER_MESSAGE = 20
-_ID = "@id@"
-_BODY = "@body@"
+# Random, so that no header of a job can hold them.
+_ID = f"@id {uuid.uuid4().hex}@"
+_BODY = f"@body {uuid.uuid4().hex}@"
 _EMBED = '{"callbacks": null, "errbacks": null, "chain": null, "chord": null}'
 # While Redis does not answer, nobody waits for it again for this long; the sweep publishes later.
 _PAUSE_AFTER_FAILURE_SECONDS = 1.0
@@ -52,9 +56,13 @@ class Hint:
 
 @lru_cache(maxsize=1)
 def client() -> redis.Redis:
-    """Return this process's connection to the broker, with short time-outs."""
+    """Return this process's connection to the broker, with short time-outs and no patience: the sweep tries again."""
     return redis.Redis.from_url(
-        settings.CELERY_BROKER_URL, socket_timeout=2.0, socket_connect_timeout=1.0, health_check_interval=25
+        settings.CELERY_BROKER_URL,
+        socket_timeout=2.0,
+        socket_connect_timeout=1.0,
+        health_check_interval=25,
+        retry=Retry(NoBackoff(), 0),
     )
 
 

@@ -22,16 +22,20 @@ logger = logging.getLogger(__name__)
 
 GENERATION_KEY = "jobsite:generation"
 
+# Where ``publish_at`` is the epoch, the message is known to be gone with the Redis that held it.
 _DUE = """
-SELECT e.id, e.queue, e.priority, j.headers::text, e.attempt
+SELECT e.id, e.queue, e.priority, j.headers::text, e.attempt, e.publish_at = timestamptz 'epoch'
   FROM scheduler_execution e JOIN scheduler_job j ON j.id = e.job_id
- WHERE e.status = 0 AND e.publish_at <= now() ORDER BY e.publish_at LIMIT %s FOR UPDATE OF e SKIP LOCKED
+ WHERE e.status = 0 AND e.publish_at <= now() ORDER BY e.publish_at, e.id LIMIT %s FOR UPDATE OF e SKIP LOCKED
 """
 _LOOK_AGAIN = """
 UPDATE scheduler_execution
-   SET publish_at = now() + greatest(make_interval(secs => %s), least(now() - ready_at, interval '5 minutes'))
+   SET publish_at = now() + least(greatest(make_interval(secs => %s), now() - ready_at), make_interval(secs => %s))
  WHERE id = ANY(%s)
 """
+# How long the looks at a message that still waits may be apart, and those after a message was published again.
+LONGEST_LOOK_SECONDS = 60
+LONGEST_LOOK_AFTER_LOSS_SECONDS = 15
 
 
 class Sweep:
@@ -59,8 +63,8 @@ class Sweep:
         if fresh or (self._redis_seen is not None and seen != self._redis_seen):
             with connection.cursor() as cursor:
                 cursor.execute(
-                    "UPDATE scheduler_execution SET publish_at = now()"
-                    " WHERE status = 0 AND ready_at <= now() AND publish_at > now()"
+                    "UPDATE scheduler_execution SET publish_at = timestamptz 'epoch'"
+                    " WHERE status = 0 AND ready_at <= now() AND publish_at IS NOT NULL"
                 )
                 logger.warning("sweep.redis_lost_messages queued=%d", cursor.rowcount)
         self._redis_seen = seen
@@ -74,11 +78,17 @@ class Sweep:
             horizons = {queue: messages.horizon(queue) for queue in {row[1] for row in rows}}
             lost = [
                 Hint(execution_id, queue, priority, headers)
-                for execution_id, queue, priority, headers, attempt in rows
-                if attempt or _is_lost(execution_id, horizons[queue], priority)
+                for execution_id, queue, priority, headers, attempt, gone in rows
+                if gone or attempt or _is_lost(execution_id, horizons[queue], priority)
             ]
-            cursor.execute(_LOOK_AGAIN, [REPUBLISH_SECONDS, [row[0] for row in rows]])
-            transaction.on_commit(lambda: messages.publish(lost))
+            # Before the commit: what Redis does not take is looked at again at once.
+            if not messages.publish(lost):
+                transaction.set_rollback(True)
+                return 0
+            published = [hint.execution_id for hint in lost]
+            waiting = sorted({row[0] for row in rows}.difference(published))
+            cursor.execute(_LOOK_AGAIN, [REPUBLISH_SECONDS, LONGEST_LOOK_AFTER_LOSS_SECONDS, published])
+            cursor.execute(_LOOK_AGAIN, [REPUBLISH_SECONDS, LONGEST_LOOK_SECONDS, waiting])
         if lost:
             logger.info("sweep.published executions=%d looked_at=%d", len(lost), len(rows))
         return len(lost)

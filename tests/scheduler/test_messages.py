@@ -1,0 +1,131 @@
+"""Messages: what is pushed is what Celery itself would have pushed, under kombu's names."""
+
+import base64
+import json
+
+import pytest
+from django.conf import settings
+from kombu import Connection, Queue
+from redis import Redis
+
+from scheduler import messages, tasks
+from scheduler.messages import Hint
+
+SEP = "\x06\x16"
+
+
+@pytest.fixture(autouse=True)
+def awake(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No pause is left over from a test in which Redis was away."""
+    monkeypatch.setattr(messages, "_paused_until", 0.0)
+
+
+def pushed(broker: Redis, key: str = "services") -> list[list[int]]:
+    """The execution ids of the messages in a list, the next to be taken first."""
+    return [messages.decode_ids(message) for message in reversed(broker.lrange(key, 0, -1))]
+
+
+@pytest.mark.parametrize(
+    ("priority", "suffix"),
+    [(0, ""), (1, ""), (2, ""), (3, f"{SEP}3"), (5, f"{SEP}3"), (6, f"{SEP}6"), (8, f"{SEP}6"), (9, f"{SEP}9")],
+)
+def test_a_priority_has_the_list_that_kombu_reads(priority: int, suffix: str) -> None:
+    with Connection(settings.CELERY_BROKER_URL) as connection:
+        channel = connection.channel()
+        assert messages.key_of("services", priority) == f"services{suffix}" == channel._q_for_pri("services", priority)
+
+
+def test_a_hint_is_pushed_to_the_list_of_its_queue_and_priority(broker: Redis) -> None:
+    assert messages.publish([Hint(7, "slow", 9)])
+    assert {key.decode(): pushed(broker, key.decode()) for key in broker.scan_iter()} == {f"slow{SEP}9": [[7]]}
+
+
+def test_nothing_to_publish_needs_no_redis(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(messages, "client", lambda: 1 / 0)
+    assert messages.publish([])
+
+
+def test_hints_of_one_list_are_taken_in_their_order(broker: Redis) -> None:
+    messages.publish([Hint(number, "services", 0) for number in (1, 2, 3)])
+    assert pushed(broker) == [[1], [2], [3]]
+
+
+def test_many_hints_share_messages_and_none_is_left_out(broker: Redis) -> None:
+    messages.publish([Hint(number, "services", 0) for number in range(1000)])
+    parts = pushed(broker)
+    assert sorted(number for part in parts for number in part) == list(range(1000))
+    assert max(len(part) for part in parts) <= messages.MOST_PER_MESSAGE
+
+
+def test_kombu_reads_what_is_pushed_as_a_message_of_celery_s(broker: Redis) -> None:
+    messages.publish([Hint(7, "services", 0, '{"tenant": "t1"}')])
+    with Connection(settings.CELERY_BROKER_URL) as connection:
+        received = connection.SimpleQueue(Queue("services", exchange=None, routing_key="services")).get(timeout=5)
+        body = received.payload
+        received.ack()
+    assert body == [[[7]], {}, {"callbacks": None, "errbacks": None, "chain": None, "chord": None}]
+    assert (received.headers["task"], received.headers["tenant"], received.headers["lang"]) == (
+        "scheduler.run",
+        "t1",
+        "py",
+    )
+    assert received.headers["id"] == received.properties["correlation_id"]
+
+
+def test_a_message_has_the_headers_and_properties_that_celery_gives_its_own(broker: Redis) -> None:
+    messages.publish([Hint(7, "services", 0)])
+    ours = json.loads(broker.rpop("services"))
+    tasks.run.apply_async(args=([7],), queue="services", priority=0)
+    theirs = json.loads(broker.rpop("services"))
+    assert set(theirs["headers"]) - set(ours["headers"]) == set()
+    assert set(ours["properties"]) == set(theirs["properties"])
+    assert json.loads(base64.b64decode(ours["body"])) == json.loads(base64.b64decode(theirs["body"]))
+
+
+def test_no_two_messages_have_the_same_id(broker: Redis) -> None:
+    messages.publish([Hint(7, "services", 0)] * 2)
+    messages.publish([Hint(7, "services", 0)])
+    envelopes = [json.loads(message) for message in broker.lrange("services", 0, -1)]
+    ids = [envelope["headers"]["id"] for envelope in envelopes]
+    tags = [envelope["properties"]["delivery_tag"] for envelope in envelopes]
+    assert (len(set(ids)), len(set(tags))) == (len(envelopes), len(envelopes))
+
+
+@pytest.mark.parametrize("value", ["@body@", "@id@", '"', "\\", "\x00", "\ud800", "{", '", "body": "x'])
+def test_a_header_may_hold_any_text(broker: Redis, value: str) -> None:
+    messages.publish([Hint(7, "services", 0, json.dumps({"x": value}))])
+    envelope = json.loads(broker.rpop("services"))
+    assert (envelope["headers"]["x"], json.loads(base64.b64decode(envelope["body"]))[0]) == (value, [[7]])
+
+
+def test_a_header_of_the_job_s_does_not_replace_one_of_celery_s(broker: Redis) -> None:
+    messages.publish([Hint(7, "services", 0, '{"task": "os.system", "id": "x"}')])
+    headers = json.loads(broker.rpop("services"))["headers"]
+    assert headers["task"] == "scheduler.run"
+    assert headers["id"] != "x"
+
+
+@pytest.mark.parametrize("message", [b"", b"{}", b"null", b"[]", b'{"headers": {"task": "other"}}', b"\xff"])
+def test_a_message_of_somebody_else_names_no_execution(message: bytes) -> None:
+    assert messages.decode_ids(message) == []
+
+
+def test_where_redis_is_away_publishing_says_so_and_waits_for_nothing_for_a_while(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calls = []
+
+    def nowhere() -> Redis:
+        calls.append(1)
+        return Redis.from_url("redis://127.0.0.1:1", retry=None)
+
+    monkeypatch.setattr(messages, "client", nowhere)
+    assert [messages.publish([Hint(7, "services", 0)]) for _ in range(3)] == [False, False, False]
+    assert calls == [1]
+
+
+def test_the_horizon_is_the_oldest_message_of_each_priority(broker: Redis) -> None:
+    messages.publish([Hint(number, "services", 0) for number in (4, 5)])
+    messages.publish([Hint(9, "services", 5)])
+    broker.lpush(f"services{SEP}9", b"a message of somebody else")
+    assert messages.horizon("services") == {0: 4, 3: 9, 6: None, 9: 0}
