@@ -32,7 +32,7 @@ _OWN_HEADERS = frozenset(
         *("proxy-authenticate", "proxy-authorization", "proxy-connection", "upgrade"),
     )
 )
-_PAIRED = ("requestheaderMap", "queryParams")
+_ORDERED = ("requestheaderMap", "queryParams")
 _MAX_HEADERS = 50
 _MAX_PARAMETERS = 100
 _MAX_RECIPIENTS = 20
@@ -133,14 +133,13 @@ class Arguments:
     def stored(self) -> dict[str, Any]:
         """Return the arguments as JSON for ``Job.arguments``, credentials encrypted.
 
-        PostgreSQL's jsonb forgets the order of members, and clients are to get back what they sent: objects of theirs
-        are kept as pairs or as text.
+        PostgreSQL's jsonb forgets the order of members, and clients are to get back what they sent: the order of their
+        maps is kept beside them, and ``jobFrequencyInfo`` as text.
         """
         whole = self._json(lambda secret: {"encrypted": secret.encrypted})
-        info = whole["jobServiceInfo"]
-        for name in _PAIRED:
-            if name in info:
-                info[name] = [list(pair) for pair in info[name].items()]
+        order = {name: list(whole["jobServiceInfo"].get(name, ())) for name in _ORDERED}
+        if any(len(names) > 1 for names in order.values()):
+            whole["memberOrder"] = order
         if "jobFrequencyInfo" in whole:
             whole["jobFrequencyInfo"] = dumps(whole["jobFrequencyInfo"])
         return whole
@@ -381,26 +380,28 @@ def _recipients(top: Reader) -> tuple[str, ...]:
 
 
 def _opened(stored: Mapping[str, Any]) -> dict[str, Any]:
-    """Return stored arguments as ``read`` takes them: objects put together again, encrypted credentials as ``Secret``.
-
-    Objects that somebody wrote as such into the row are taken too.
-    """
+    """Return stored arguments as ``read`` takes them: members in their order, encrypted credentials as ``Secret``."""
     whole = dict(stored)
-    info = whole.get("jobServiceInfo")
+    info, order = whole.get("jobServiceInfo"), whole.pop("memberOrder", None)
     if isinstance(info, Mapping):
         opened = dict(info)
-        for name in _PAIRED:
-            if isinstance(pairs := opened.get(name), list):
-                with suppress(TypeError, ValueError):
-                    opened[name] = dict(pairs)
-        for name in (*_PAIRED, "authentication"):
+        for name in (*_ORDERED, "authentication"):
             if isinstance(opened.get(name), Mapping):
-                opened[name] = {member: _decrypted(value) for member, value in opened[name].items()}
+                members = _in_order(opened[name], order.get(name) if isinstance(order, Mapping) else None)
+                opened[name] = {member: _decrypted(value) for member, value in members.items()}
         whole["jobServiceInfo"] = opened
     if isinstance(text := whole.get("jobFrequencyInfo"), str):
         with suppress(UnreadableJson):
             whole["jobFrequencyInfo"] = loads(text)
     return whole
+
+
+def _in_order(members: Mapping[str, Any], order: Any) -> Mapping[str, Any]:
+    """Return members in a stored order; those it does not name come last."""
+    if not isinstance(order, list):
+        return members
+    named = {name: members[name] for name in order if isinstance(name, str) and name in members}
+    return {**named, **members}
 
 
 def _decrypted(value: Any) -> Any:

@@ -34,6 +34,10 @@ class ServiceJob:
             field, sentences = next(iter(problems.by_field.items()))
             raise InvalidJob("arguments", f"{field} {sentences[0]}") from None
 
+    def stored(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Return ``arguments`` as they are to be stored: credentials that somebody wrote in the clear encrypted."""
+        return Arguments.of(arguments).stored()
+
     def run(self, arguments: Mapping[str, Any], context: RunContext) -> Outcome:
         """Call the service. Every failure that has a known reason comes back as a FAILED outcome that tells it."""
         # The web process loads this module too and calls nothing.

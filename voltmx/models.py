@@ -16,7 +16,7 @@ from voltmx import addresses
 from voltmx.arguments import NAME, NAME_MEANING
 from voltmx.secret import Secret
 
-_name = RegexValidator(NAME.pattern + r"\Z", f"A name {NAME_MEANING}.")
+_name = RegexValidator(rf"\A(?:{NAME.pattern})\Z", f"A name {NAME_MEANING}.")
 _seconds = [MinValueValidator(1), MaxValueValidator(3600)]
 
 
@@ -53,7 +53,8 @@ class Service(models.Model):
     version = models.CharField(
         max_length=64, blank=True, default="", validators=[_name], help_text="Empty: every version without an entry."
     )
-    server_url = models.URLField(
+    # Not a URLField: that one knows no host names without a dot, such as a container's.
+    server_url = models.CharField(
         max_length=512,
         blank=True,
         default="",

@@ -145,6 +145,11 @@ def test_a_registered_concurrency_limit_comes_into_force_and_goes() -> None:
 
 
 @pytest.mark.django_db
+def test_a_server_may_have_a_name_without_a_dot() -> None:
+    assert registry.save(Service(name="x", server_url="http://foundry:8080/base")).pk
+
+
+@pytest.mark.django_db
 def test_name_and_version_are_registered_once() -> None:
     registry.save(Service(name="x", server_url="http://127.0.0.1:9"))
     with pytest.raises(ValidationError):

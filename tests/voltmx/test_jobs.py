@@ -10,7 +10,8 @@ import pytest
 from django.contrib.auth.models import AbstractUser
 from django.test import Client
 
-from scheduler.models import Job, JobState
+from scheduler import jobs
+from scheduler.models import Job, JobChange, JobState
 from tests.voltmx.wire import SAMPLE, SUCCESS, Wire, content, failure, sample
 
 JOBS = "/admin/api/jobs/job"
@@ -488,6 +489,16 @@ def test_asterisks_sent_back_keep_the_stored_credentials(wire: Wire) -> None:
     wire.send("PUT", JOBS, wire.get("/admin/api/jobs/job2"))
     wire.send("PUT", JOBS, {"jobId": 2, "jobServiceInfo": {"authentication": MASKED["authentication"]}})
     assert Job.objects.get().arguments == before
+
+
+def test_a_credential_that_the_console_writes_is_encrypted_too(wire: Wire) -> None:
+    wire.create(sample(info=SECRETIVE))
+    job = Job.objects.get()
+    job.arguments["jobServiceInfo"]["authentication"]["password"] = "marked-by-hand"
+    jobs.update(job, {"arguments": job.arguments}, by="admin")
+    assert "marked" not in str(Job.objects.values().get())
+    assert "marked" not in str(list(JobChange.objects.values()))
+    assert wire.get("/admin/api/jobs/job2")["jobServiceInfo"] == {**SAMPLE["jobServiceInfo"], **MASKED}
 
 
 def test_headers_and_parameters_come_back_in_the_order_in_which_they_were_sent(wire: Wire) -> None:
