@@ -149,6 +149,7 @@ UNFOLD = {
     "SITE_SYMBOL": "schedule",
     "STYLES": ["scheduler.admin.site.stylesheet"],
     "SCRIPTS": ["scheduler.admin.site.script"],
+    "DASHBOARD_CALLBACK": "scheduler.admin.dashboard.context",
     "SIDEBAR": {"show_search": True, "navigation": "scheduler.admin.site.navigation"},
 }
 

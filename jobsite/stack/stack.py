@@ -6,8 +6,12 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Mapping
 
+import psycopg
 from django.conf import settings
+from redis import Redis as Client
+from redis.exceptions import RedisError
 
 from jobsite.embedded.postgres import Postgres
 from jobsite.embedded.redis import Redis
@@ -79,6 +83,7 @@ async def _start(home: Home, supervisor: Supervisor, listener: socket.socket) ->
     kept = home.environment(found)
     # What the user gave wins over what an earlier start has kept, and this start's addresses over any older ones.
     environment |= {name: value for name, value in kept.items() if name in found or not os.environ.get(name)}
+    _reach(environment)
     if not preparation.is_done(home, environment):
         say("jobsite   | database.preparing")
         await supervisor.once(manage("prepare", "prepare"), environment=environment)
@@ -89,6 +94,21 @@ async def _start(home: Home, supervisor: Supervisor, listener: socket.socket) ->
     if missing:
         say(f"jobsite   | stack.not_ready missing={'; '.join(missing)!r} logs={home.logs}")
     say(_banner(home, ready_after=None if missing else time.monotonic() - began))
+
+
+def _reach(environment: Mapping[str, str]) -> None:
+    """Raise StackError unless both servers answer: embedded ones do by now, those of others may not."""
+    try:
+        psycopg.connect(environment["DATABASE_URL"], connect_timeout=10).close()
+    except psycopg.Error as error:
+        reason = str(error).strip().splitlines()[0]
+        raise StackError(f"DATABASE_URL: the database cannot be reached ({reason}).") from error
+    url = environment["CELERY_BROKER_URL"].replace("redis+socket://", "unix://")
+    try:
+        with Client.from_url(url, socket_connect_timeout=10) as client:
+            client.ping()
+    except (RedisError, ValueError) as error:
+        raise StackError(f"CELERY_BROKER_URL: Redis cannot be reached ({error}).") from error
 
 
 def _listening() -> socket.socket:

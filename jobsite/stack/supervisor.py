@@ -113,14 +113,26 @@ class Supervisor:
             lived = time.monotonic() - since
             await child.bury()
             ends = 0 if lived >= _STEADY_SECONDS else ends
-            pause = _BACK_OFF_SECONDS[min(ends, len(_BACK_OFF_SECONDS) - 1)]
-            ends += 1
             last = self._logs[program.name].last
-            how = f"how={_ending(code)} after={lived:.0f}s restarts_in={pause:g}s"
+            how = f"how={_ending(code)} after={lived:.0f}s restarts_in={_back_off(ends):g}s"
             say(f"jobsite   | child.ended name={program.name} {how} last={last!r}")
-            await asyncio.sleep(pause)
-            child = await self._start(program, environment)
+            child, ends = await self._start_again(program, environment, ends)
             say(f"jobsite   | child.started name={program.name} pid={child.pid}")
+
+    async def _start_again(self, program: Program, environment: Mapping[str, str], ends: int) -> tuple[Child, int]:
+        """Start after a pause; where even that fails (no memory, no more processes), after a longer one."""
+        while True:
+            await asyncio.sleep(_back_off(ends))
+            ends += 1
+            try:
+                return await self._start(program, environment), ends
+            except OSError as error:
+                why = f"why={error.strerror!r} again_in={_back_off(ends):g}s"
+                say(f"jobsite   | child.cannot_start name={program.name} {why}")
+
+
+def _back_off(ends: int) -> float:
+    return _BACK_OFF_SECONDS[min(ends, len(_BACK_OFF_SECONDS) - 1)]
 
 
 async def _end(children: list[Child], *, patience: float) -> None:

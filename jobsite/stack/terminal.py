@@ -4,6 +4,7 @@ Every line of a child goes to `log/<child>.log`. The terminal shows what the sta
 what calls for attention: warnings and errors with the lines that belong to them.
 """
 
+import contextlib
 import re
 import sys
 from pathlib import Path
@@ -39,17 +40,18 @@ class ChildLog:
         self._loud = False
         self._bare = False
         self._rest = b""
-        self._file = path.open("ab")
+        self._file = path.open("ab", buffering=0)
         self.last = ""
 
     def write(self, chunk: bytes) -> None:
         """Take output as it comes, in pieces of any size."""
-        if self._file.tell() > _FULL_AT_BYTES:
-            self._file.close()
-            self._path.replace(self._path.with_suffix(".log.1"))
-            self._file = self._path.open("ab")
-        self._file.write(chunk)
-        self._file.flush()
+        # A full disk must not stop us from reading: the child would block on its pipe.
+        with contextlib.suppress(OSError):
+            if self._file.tell() > _FULL_AT_BYTES:
+                self._path.replace(self._path.with_suffix(".log.1"))
+                self._file.close()
+                self._file = self._path.open("ab", buffering=0)
+            self._file.write(chunk)
         *lines, self._rest = (self._rest + chunk).split(b"\n")
         # A child that never ends its line must not fill our memory.
         self._rest = self._rest[-65536:]
