@@ -1,9 +1,11 @@
 """GET /api/schedule/preview."""
 
+import base64
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.test import Client
 from django.urls import path
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.validation import validate_schema
@@ -95,4 +97,43 @@ def test_the_schema_documents_it() -> None:
     validate_schema(schema)  # type: ignore[no-untyped-call]
     operation = schema["paths"]["/api/schedule/preview"]["get"]
     assert [parameter["name"] for parameter in operation["parameters"]] == ["count", "expression", "zone"]
-    assert sorted(operation["responses"]) == ["200", "400"]
+    assert {"200", "400"} <= set(operation["responses"])
+
+
+PATH = "/api/schedule/preview"
+WANTED = {"expression": "0 0 9 1 1 ? 2140"}
+
+
+@pytest.fixture
+def operator(db: None) -> User:
+    return User.objects.create_superuser("operator", "operator@example.org", "a long password")
+
+
+def test_the_platforms_login_is_taken(client: Client, operator: User) -> None:
+    credentials = base64.b64encode(b"operator:a long password").decode()
+    answer = client.get(PATH, WANTED, headers={"Authorization": f"Basic {credentials}"})
+    assert (answer.status_code, answer.json()["valid"]) == (200, True)
+
+
+def test_a_claims_token_is_taken(client: Client, operator: User) -> None:
+    login = client.post("/authService/accounts/login", {"userid": "operator", "password": "a long password"})
+    token = login.json()["claims_token"]["value"]
+    answer = client.get(PATH, WANTED, headers={"X-VoltMX-Authorization": token})
+    assert (answer.status_code, answer.json()["valid"]) == (200, True)
+
+
+def test_the_consoles_session_is_taken(client: Client, operator: User) -> None:
+    client.force_login(operator)
+    assert client.get(PATH + "/", WANTED).status_code == 200
+
+
+@pytest.mark.django_db
+def test_nobody_else_is(client: Client) -> None:
+    answer = client.get(PATH, WANTED)
+    assert (answer.status_code, list(answer.json())) == (401, ["errors"])
+
+
+def test_the_schema_that_is_served_documents_it(client: Client, operator: User) -> None:
+    client.force_login(operator)
+    answer = client.get("/api/schema", {"format": "json"})
+    assert (answer.status_code, "/api/schedule/preview" in "".join(answer.json()["paths"])) == (200, True)
