@@ -37,6 +37,8 @@ def read(request: Request, *, limit: int) -> bytes:
 def json(request: Request, *, limit: int = MEGABYTE, types: Sequence[str] = JSON_TYPES) -> Any:
     """Return the body's JSON. Raises ``UnsupportedMediaType``, ``TooLarge``, ``ParseError``."""
     kind = media_type(request)
+    if not kind and request._request.META.get("CONTENT_LENGTH") in (None, "", "0"):
+        raise ParseError("The request has no body.")
     if kind not in types and not _vendor_json(kind, types):
         raise UnsupportedMediaType(kind or "none", detail=_unsupported(kind, types))
     data = read(request, limit=limit)

@@ -38,8 +38,7 @@ def apply(rows: QuerySet[ManagedObject], text: str, *, devices_only: bool) -> Qu
     if devices_only:
         rows = rows.filter(fragments__has_key="c8y_IsDevice")
     if condition:
-        rows, where = _Parser(_tokens(condition), rows).parse()
-        rows = rows.filter(where)
+        rows = rows.filter(_Parser(_tokens(condition)).parse())
     return rows.order_by(*order)
 
 
@@ -76,20 +75,19 @@ def _tokens(text: str) -> list[_Token]:
 
 
 class _Parser:
-    """Recursive descent over the tokens. Values of fragments become annotations of the rows."""
+    """Recursive descent over the tokens."""
 
-    def __init__(self, tokens: list[_Token], rows: QuerySet[ManagedObject]) -> None:
+    def __init__(self, tokens: list[_Token]) -> None:
         self._tokens = tokens
         self._place = 0
-        self._rows = rows
         self._depth = 0
 
-    def parse(self) -> tuple[QuerySet[ManagedObject], Q]:
-        """Return the annotated rows and the condition."""
+    def parse(self) -> Q:
+        """Return the condition. Raises ``Unprocessable``."""
         where = self._either()
         if self._place < len(self._tokens):
             raise Unprocessable(f"The query cannot be read at '{shown(self._tokens[self._place].text)}'.")
-        return self._rows, where
+        return where
 
     def _either(self) -> Q:
         where = self._both()
@@ -137,7 +135,7 @@ class _Parser:
             first, *rest = argument.text.strip("'").split(".")
             if not rest:
                 return Q(fragments__has_key=first)
-            return Q(**{f"{self._annotate([first, *rest[:-1]])}__has_key": rest[-1]})
+            return _fragment([first, *rest[:-1]], "has_key", rest[-1])
         if name in {"bygroupid", "isinhierarchyof"}:
             digits = argument.text.strip("'")
             if not digits.isdigit() or int(digits) > _LARGEST_ID:
@@ -160,25 +158,17 @@ class _Parser:
             if lookup == "exact" and "*" in value:
                 return Q(**{f"{_COLUMNS[path]}__regex": _wildcards(value)})
             return Q(**{f"{_COLUMNS[path]}__{lookup}": value})
-        name = self._annotate(path.split("."))
+        keys = path.split(".")
         if token.kind == "text":
             text = _plain(token)
             if lookup == "exact" and "*" in text:
-                return Q(**{f"{name}__regex": _wildcards(text)})
-            return Q(**{f"{name}__{lookup}": text})
+                return _fragment(keys, "regex", _wildcards(text))
+            return _fragment(keys, lookup, text)
         if token.text.lower() in {"true", "false"}:
-            return Q(**{f"{name}__{lookup}": token.text.lower() == "true"})
+            return _fragment(keys, lookup, token.text.lower() == "true")
         if token.kind != "number":
             raise Unprocessable(f"A query compares with a text in quotes or a number, not with '{shown(token.text)}'.")
-        return Q(**{f"{name}__{lookup}": float(token.text) if "." in token.text else int(token.text)})
-
-    def _annotate(self, path: list[str]) -> str:
-        value: Any = "fragments"
-        for key in path:
-            value = KeyTransform(key, value)
-        name = f"_query_{self._place}_{len(self._rows.query.annotations)}"
-        self._rows = self._rows.annotate(**{name: value})
-        return name
+        return _fragment(keys, lookup, float(token.text) if "." in token.text else int(token.text))
 
     def _next(self) -> _Token:
         if self._place >= len(self._tokens):
@@ -203,6 +193,16 @@ class _Parser:
     def _expect(self, mark: str) -> None:
         if not self._take_mark(mark):
             raise Unprocessable(f"The query misses '{mark}'.")
+
+
+def _fragment(path: list[str], lookup: str, value: Any) -> Q:
+    """Return that a value inside the fragments compares so; an object without it does not match, negated it does."""
+    found: Any = "fragments"
+    for key in path:
+        found = KeyTransform(key, found)
+    # Through a sub-query: a comparison with an absent key is null, and so would its negation be.
+    rows = ManagedObject.objects.annotate(queried=found).filter(**{f"queried__{lookup}": value})
+    return Q(pk__in=rows.values("pk"))
 
 
 def _plain(token: _Token) -> str:
