@@ -75,6 +75,12 @@ class SchedulePreviewView(APIView):
     permission_classes = [IsAuthenticated]
     http_method_names = ["get", "head", "options"]
 
+    def handle_exception(self, exc: Exception) -> Response:
+        """Answer what DRF refuses (no login, too many calls, a wrong method) in the same shape as wrong parameters."""
+        response = super().handle_exception(exc)
+        response.data = {"errors": [str(getattr(exc, "detail", exc))]}
+        return response
+
     @extend_schema(
         operation_id="schedule_preview",
         summary="Explain a schedule's text",
@@ -95,6 +101,7 @@ class SchedulePreviewView(APIView):
         responses={
             200: OpenApiResponse(_PREVIEW, description="Also for a text that cannot be read: `valid` is false."),
             400: OpenApiResponse(_ERRORS, description="A parameter is missing or wrong."),
+            401: OpenApiResponse(_ERRORS, description="No login of either surface."),
         },
     )
     def get(self, request: Request) -> Response:

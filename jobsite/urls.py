@@ -1,9 +1,29 @@
 """Where requests go. The surfaces come first: the vendor's `/admin/api/jobs/…` lies in front of the Django admin."""
 
 from django.contrib import admin
-from django.urls import URLPattern, URLResolver, include, path
+from django.urls import URLPattern, URLResolver, include, path, re_path
+from drf_spectacular.views import SpectacularAPIView
+from rest_framework.authentication import SessionAuthentication
+from rest_framework.permissions import IsAuthenticated
+
+from jobsite.schedule_preview import SchedulePreviewView
+from voltmx.authentication import ClaimsAuthentication
+from zementis.authentication import CumulocityAuthentication
+
+# What belongs to no surface takes the login of either, and of the console.
+EVERY_LOGIN = [CumulocityAuthentication, ClaimsAuthentication, SessionAuthentication]
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    re_path(
+        r"^api/schedule/preview/?$",
+        SchedulePreviewView.as_view(authentication_classes=EVERY_LOGIN),
+        name="schedule_preview",
+    ),
+    re_path(
+        r"^api/schema/?$",
+        SpectacularAPIView.as_view(authentication_classes=EVERY_LOGIN, permission_classes=[IsAuthenticated]),
+        name="schema",
+    ),
     path("", include("voltmx.urls")),
     path("", include("zementis.urls")),
     path("admin/", admin.site.urls),
