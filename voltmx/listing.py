@@ -1,89 +1,61 @@
-"""The list of all jobs: one statement over narrow columns, read through a cursor, never all of it in memory."""
+"""The list of all jobs. PostgreSQL writes the JSON itself, some thousand jobs at a time.
+
+Making 10,000 rows into Python values and those into JSON takes three times as long as the whole answer does this way.
+The batches follow the index on (kind, number), and nothing is held between them: no cursor, no transaction, no list.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
-from itertools import islice
-from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from django.db import connection
 
-from scheduler.models import Job
-from voltmx.serializers import ACTIVE, INACTIVE, shares, shown_end
-
-_COLUMNS = (
-    "number",
-    "name",
-    "description",
-    "schedule_text",
-    "expression",
-    "updated_by",
-    "updated_at",
-    "active",
-    "state__total_count",
-    "state__success_count",
-    "state__warning_count",
-    "state__failure_count",
-    "state__last_status",
-    "state__next_fire_at",
+_BATCH = 5000
+_LIST = """
+WITH batch AS (
+    SELECT j.number, j.name, j.description, coalesce(j.schedule_text, j.expression) AS expression, j.updated_by,
+           j.updated_at, j.active, s.next_fire_at, s.total_count AS total, s.success_count + s.warning_count AS good,
+           s.failure_count AS bad, s.last_status,
+           CASE WHEN s.total_count > 0
+                THEN (200 * (s.success_count + s.warning_count) + s.total_count) / (2 * s.total_count)
+                ELSE 0 END AS share
+      FROM scheduler_job j JOIN scheduler_jobstate s ON s.job_id = j.id
+     WHERE j.kind = 'voltmx' AND j.number > %(after)s
+     ORDER BY j.number LIMIT %(limit)s
 )
-_BATCH = 2000
+SELECT count(*), max(number), string_agg(
+           '{"jobId":' || number || ',"jobName":' || to_json(name)
+           || ',"description":' || coalesce(to_json(description)::text, 'null')
+           || ',"cronExpression":' || coalesce(to_json(expression)::text, 'null')
+           || ',"updatedUser":' || to_json(updated_by)
+           || ',"updatedDate":"' || to_char(updated_at AT TIME ZONE %(zone)s, 'YYYY-MM-DD HH24:MI:SS')
+           || '","jobStatus":' || CASE WHEN active THEN '"Active"' ELSE '"Inactive"' END
+           || ',"jobHistoryTotal":' || total || ',"jobHistorySuccessCount":' || good
+           || ',"jobHistoryFailCount":' || bad || ',"jobHistorySucPercentage":' || share
+           || ',"jobHistoryFailPercentage":' || CASE WHEN total > 0 THEN 100 - share ELSE 0 END
+           || ',"jobLastRunStatus":'
+           || CASE WHEN last_status IS NULL THEN 'null' WHEN last_status IN (2, 3) THEN '"Success"' ELSE '"Fail"' END
+           || ',"jobNextRunTime":'
+           || coalesce('"' || to_char(next_fire_at AT TIME ZONE %(zone)s, 'YYYY-MM-DD HH24:MI:SS') || '"', 'null')
+           || '}', ',' ORDER BY number)
+  FROM batch
+"""
 
 
-def rows() -> Iterator[dict[str, Any]]:
-    """Yield the members of "Get All Jobs" per job, by id. The figures are counters kept with the job."""
-    zone = ZoneInfo(settings.VOLTMX_TIME_ZONE)
+def pieces(*, batch: int = _BATCH) -> Iterator[str]:
+    """Yield the text of "Get All Jobs", by id: a list of objects with the reference's members in their order.
 
-    def shown(instant: datetime | None) -> str | None:
-        # The ISO form of a naive second is the wire's but for its T; strftime takes four times as long.
-        if instant is None:
-            return None
-        return instant.astimezone(zone).replace(tzinfo=None, microsecond=0).isoformat(" ")
-
-    jobs = Job.objects.of_kind("voltmx").order_by("number").values_list(*_COLUMNS)
-    for (
-        number,
-        name,
-        description,
-        text,
-        expression,
-        user,
-        updated_at,
-        active,
-        total,
-        succeeded,
-        warned,
-        failed,
-        last,
-        next_fire_at,
-    ) in jobs.iterator(chunk_size=_BATCH):
-        success_share, failure_share = shares(succeeded + warned, total)
-        yield {
-            "jobId": number,
-            "jobName": name,
-            "description": description,
-            "cronExpression": text or expression,
-            "updatedUser": user,
-            "updatedDate": shown(updated_at),
-            "jobStatus": ACTIVE if active else INACTIVE,
-            "jobHistoryTotal": total,
-            "jobHistorySuccessCount": succeeded + warned,
-            "jobHistoryFailCount": failed,
-            "jobHistorySucPercentage": success_share,
-            "jobHistoryFailPercentage": failure_share,
-            "jobLastRunStatus": shown_end(last),
-            "jobNextRunTime": shown(next_fire_at),
-        }
-
-
-def begun(texts: Iterator[str]) -> Iterator[str]:
-    """Return ``texts`` with the first one made already, so that what fails at the start still gets a proper answer."""
-    first = list(islice(texts, 1))
-
-    def whole() -> Iterator[str]:
-        yield from first
-        yield from texts
-
-    return whole()
+    The figures are counters kept with each job. A percentage is a whole number, and the two of a job add up to 100.
+    """
+    after, opening = 0, "["
+    while True:
+        with connection.cursor() as cursor:
+            cursor.execute(_LIST, {"after": after, "limit": batch, "zone": settings.VOLTMX_TIME_ZONE})
+            found, last, text = cursor.fetchone()
+        if found:
+            yield opening + text
+            after, opening = last, ","
+        if found < batch:
+            break
+    yield "[]" if opening == "[" else "]"

@@ -181,14 +181,6 @@ def shown_end(status: int | None) -> str | None:
     return None if status is None else _ENDS[Status(status)]
 
 
-def shares(success: int, total: int) -> tuple[int, int]:
-    """Return the percentages of runs that succeeded and that failed: whole numbers that add up to 100, or both 0."""
-    if not total:
-        return 0, 0
-    succeeded = (200 * success + total) // (2 * total)
-    return succeeded, 100 - succeeded
-
-
 def shown_job(job: Job) -> dict[str, Any]:
     """Return the answer to "Get All Job Details with Job ID"."""
     arguments = Arguments.of(job.arguments)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,6 +14,7 @@ from django.test import Client
 from scheduler import jobs
 from scheduler.models import Job, JobChange, JobState
 from tests.voltmx.wire import SAMPLE, SUCCESS, Wire, content, failure, sample
+from voltmx import listing
 
 JOBS = "/admin/api/jobs/job"
 NOON = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
@@ -96,6 +98,17 @@ def test_the_figures_of_the_list_come_from_the_counters(wire: Wire) -> None:
         "jobHistoryFailPercentage": 33,
         "jobLastRunStatus": "Fail",
     }
+
+
+def test_a_long_list_comes_in_pieces_that_make_one_list(wire: Wire) -> None:
+    names = ['with "quotes"', "ünïcode 漢字 \U0001f600", "back\\slash\n\ttab", "</script>"]
+    for name in names:
+        wire.create(sample(without=("jobId",), jobName=name, description=name))
+    listed = json.loads("".join(listing.pieces(batch=1)))
+    assert [(job["jobId"], job["jobName"], job["description"]) for job in listed] == [
+        (number, name, name) for number, name in enumerate(names, 1)
+    ]
+    assert listed == json.loads("".join(listing.pieces(batch=2))) == wire.get(JOBS)
 
 
 @pytest.mark.parametrize("given", [{}, {"jobId": None}, {"jobId": 0}])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from itertools import chain, islice
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import AnonymousUser
@@ -17,8 +18,6 @@ from rest_framework.views import APIView
 
 from voltmx import errors
 from voltmx.authentication import ClaimsAuthentication
-from voltmx.listing import begun
-from voltmx.serializers import streamed
 
 
 class AlwaysJson(BaseContentNegotiation):
@@ -72,6 +71,11 @@ class JobsView(APIView):
         return str(getattr(user, "email", "") or user.get_username())
 
 
-def stream(rows: Iterator[Mapping[str, Any]]) -> StreamingHttpResponse:
-    """Return an answer that sends the JSON list of ``rows`` as they are read."""
-    return StreamingHttpResponse(begun(iter(streamed(rows))), content_type="application/json")
+def stream(texts: Iterable[str]) -> StreamingHttpResponse:
+    """Return an answer that sends ``texts``, JSON in pieces, as they are made.
+
+    The first one is made already, so that what fails at the start still gets a proper answer.
+    """
+    remaining = iter(texts)
+    first = list(islice(remaining, 1))
+    return StreamingHttpResponse(chain(first, remaining), content_type="application/json")

@@ -34,7 +34,7 @@ class AllJobs(JobsView):
 
     def get(self, request: Request) -> StreamingHttpResponse:
         """Return all jobs."""
-        return stream(listing.rows())
+        return stream(listing.pieces())
 
     def post(self, request: Request) -> Response:
         """Create a job."""
@@ -88,7 +88,7 @@ class History(JobsView):
     def get(self, request: Request, number: str) -> StreamingHttpResponse:
         """Return the ended runs that the history strategy shows, newest first."""
         runs = Execution.objects.of(job_of(number)).history().newest_first().iterator(chunk_size=1000)
-        return stream(serializers.shown_run(run) for run in runs)
+        return stream(serializers.streamed(serializers.shown_run(run) for run in runs))
 
 
 class Run(JobsView):
