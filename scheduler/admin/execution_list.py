@@ -28,7 +28,7 @@ class ExecutionList(ConsoleList):
 
 def _window(request: HttpRequest) -> Window | None:
     """Return where to look; None where an index answers: one job's runs, open runs, or all newest first."""
-    if request.GET.get("job") or request.GET.get("status") == "open":
+    if request.GET.get("job") or request.GET.get("status") in ("open", "0", "1"):
         return None
     since = instant_of(request, "scheduled_for_from", midnight="00:00:00")
     until = instant_of(request, "scheduled_for_to", midnight="23:59:59")

@@ -10,17 +10,19 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 from unfold.decorators import display
 
+from scheduler import clock
 from scheduler.admin import job_actions, job_page
-from scheduler.admin.base import ConsoleAdmin, actor
+from scheduler.admin.base import ConsoleAdmin, ConsoleList, actor
 from scheduler.admin.filters import KindFilter, LastOutcomeFilter, StateFilter
 from scheduler.admin.job_form import PLAIN_FIELDS, SCHEDULE_FIELDS, JobForm
-from scheduler.console import markup, words
+from scheduler.console import charts, markup, previews, runs, words
 from scheduler.models import Job
 
 FIELDSETS = (
@@ -54,12 +56,26 @@ _NEW: tuple[Any, ...] = (
 _POSTGRES_BIGINT = 2**63
 
 
+class JobList(ConsoleList):
+    """Brings the last runs of all jobs on the page by one query."""
+
+    result_list: Any
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        page: list[Any] = list(self.result_list)
+        ticks = runs.strips(job.pk for job in page)
+        for job in page:
+            job.ticks = ticks[job.pk]
+        self.result_list = page
+
+
 @admin.register(Job)
 class JobAdmin(ConsoleAdmin):
     """``change`` is the job's page; the form is at ``edit``."""
 
     form = JobForm
-    list_display = ("title", "state_label", "schedule", "next_fire", "last_run", "counts")
+    list_display = ("title", "schedule", "strip", "next_fire", "last_run", "counts")
     list_display_links = ("title",)
     list_filter = (KindFilter, StateFilter, LastOutcomeFilter)
     search_fields = ("name",)
@@ -87,16 +103,14 @@ class JobAdmin(ConsoleAdmin):
 
     @display(description="Job")
     def title(self, job: Job) -> SafeString:
+        text, tone = job_page.state_of(job)
         return format_html(
-            '<span class="c-two"><strong>{}</strong><small>{} {}</small></span>',
+            '<span class="c-two"><strong>{}</strong><small>{} {}{}</small></span>',
             job.name,
             words.kind_title(job),
             job.number,
+            "" if text == "active" else format_html(" {}", markup.mark(text, tone)),
         )
-
-    @display(description="State")
-    def state_label(self, job: Job) -> SafeString:
-        return markup.mark(*job_page.state_of(job))
 
     @display(description="Schedule")
     def schedule(self, job: Job) -> SafeString:
@@ -104,9 +118,13 @@ class JobAdmin(ConsoleAdmin):
             '<span title="{}">{}</span>', job.frequency or words.instant(job.run_at), words.schedule_in_words(job)
         )
 
+    @display(description="Last runs")
+    def strip(self, job: Job) -> SafeString:
+        return charts.strip(getattr(job, "ticks", ()), slots=runs.STRIP)
+
     @display(description="Next run", ordering="state__next_fire_at")
     def next_fire(self, job: Job) -> SafeString:
-        return markup.ago(job.state.next_fire_at)
+        return markup.due(job.state.next_fire_at)
 
     @display(description="Last run", ordering="state__last_ended_at")
     def last_run(self, job: Job) -> SafeString:
@@ -127,6 +145,9 @@ class JobAdmin(ConsoleAdmin):
             state.total_count,
             format_html(' <span class="c-bad">{} failed</span>', state.failure_count) if state.failure_count else "",
         )
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[JobList]:
+        return JobList
 
     # -- Permissions -------------------------------------------------------------------------------------------------
 
@@ -175,6 +196,7 @@ class JobAdmin(ConsoleAdmin):
             return path(f"<int:pk>/{route}/", self.admin_site.admin_view(view), name=f"scheduler_job_{name}")
 
         return [
+            path("preview/", self.admin_site.admin_view(self.preview_view), name="scheduler_job_preview"),
             page("edit", self.edit_view, "edit"),
             page("run", require_POST(self.run_view), "run"),
             page("activate", require_POST(self.activate_view), "activate"),
@@ -201,6 +223,13 @@ class JobAdmin(ConsoleAdmin):
         if not self.has_change_permission(request, job):
             raise PermissionDenied
         return self.changeform_view(request, str(pk), "", {"title": f"Edit {job.name}"})  # type: ignore[no-any-return]
+
+    def preview_view(self, request: HttpRequest) -> HttpResponse:
+        """What the form shows beneath an expression while it is typed."""
+        if not self.has_view_permission(request) and not self.has_add_permission(request):
+            raise PermissionDenied
+        found = previews.look_at(request.GET.get("expression", ""), request.GET.get("zone", ""), now=clock.now())
+        return TemplateResponse(request, "scheduler/admin/preview.html", found)
 
     def run_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         return self._act(request, pk, self.has_run_permission, job_actions.run, "Asked for a run")

@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from scheduler import job_types, jobs
-from scheduler.admin.zones import ZoneWidget
+from scheduler.admin.widgets import ExpressionWidget, ZoneWidget
 from scheduler.console import words
 from scheduler.console.json_text import check_object, read_object
 from scheduler.console.masking import unmask
@@ -57,7 +57,11 @@ class JobForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Job
         fields = (*PLAIN_FIELDS, *SCHEDULE_FIELDS)
-        widgets = {"zone": ZoneWidget, "description": UnfoldAdminTextareaWidget(attrs={"rows": 3})}
+        widgets = {
+            "expression": ExpressionWidget(),
+            "zone": ZoneWidget(),
+            "description": UnfoldAdminTextareaWidget(attrs={"rows": 3}),
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

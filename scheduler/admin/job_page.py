@@ -12,7 +12,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 
 from scheduler import clock
-from scheduler.console import words
+from scheduler.console import charts, runs, words
 from scheduler.console.fires import Fire, next_fires
 from scheduler.console.related import entry_url
 from scheduler.models import Execution, Job, JobChange, Trigger
@@ -26,6 +26,7 @@ CHANGES = 10
 def response(model_admin: Any, request: HttpRequest, job: Job) -> TemplateResponse:
     """Return the page of ``job``; what a user may not do is not offered."""
     site = model_admin.admin_site
+    may_see_runs = request.user.has_perm("scheduler.view_execution")
     context = {
         **site.each_context(request),
         "opts": model_admin.opts,
@@ -39,15 +40,16 @@ def response(model_admin: Any, request: HttpRequest, job: Job) -> TemplateRespon
         "fires": _fires(job),
         "arguments": words.shown_arguments(job),
         "facts": _facts(job),
-        "runs": newest(job, limit=RUNS),
+        "runs": newest(job, limit=RUNS) if may_see_runs else [],
         "changes": JobChange.objects.filter(job_id=job.pk).order_by("-at", "-id")[:CHANGES],
         "entry_url": entry_url(job) if request.user.has_perm("django_celery_beat.view_periodictask") else None,
+        **(_charts(job) if may_see_runs else {}),
         "may_run": model_admin.has_run_permission(request),
         "may_pause": model_admin.has_pause_permission(request),
         "may_change": model_admin.has_change_permission(request, job),
         "may_add": model_admin.has_add_permission(request),
         "may_delete": model_admin.has_delete_permission(request, job),
-        "may_see_runs": request.user.has_perm("scheduler.view_execution"),
+        "may_see_runs": may_see_runs,
         "may_see_changes": request.user.has_perm("scheduler.view_jobchange"),
         "runs_url": f"{reverse('admin:scheduler_execution_changelist')}?job={job.pk}",
         "changes_url": f"{reverse('admin:scheduler_jobchange_changelist')}?job={job.pk}",
@@ -80,6 +82,20 @@ def _fires(job: Job) -> Sequence[Fire]:
         # From the instant that the clock holds, which may be due this moment.
         after = min(after, job.state.next_fire_at - timedelta(microseconds=1))
     return next_fires(Schedule.of(job), after=after, limit=FIRES)
+
+
+def _charts(job: Job) -> dict[str, Any]:
+    """Return the job's runs as charts; none where nothing ran yet."""
+    found = runs.series(job)
+    now = clock.now()
+    days = runs.days(job, now=now)
+    return {
+        "durations": charts.dots(found.durations, name="How long the last runs took") if found.durations else "",
+        "latenesses": charts.dots(found.latenesses, name="How late the last runs began") if found.latenesses else "",
+        "calendar": charts.calendar(days, until=now.date(), name="Runs of the past year by day") if days else "",
+        "charted": len(found.durations),
+        "calendar_is_cut": job.state.last_number > runs.CALENDAR_RUNS,
+    }
 
 
 def _facts(job: Job) -> list[tuple[str, Any]]:

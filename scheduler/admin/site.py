@@ -7,7 +7,9 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 from django.templatetags.static import static
-from django.urls import reverse
+from django.urls import URLPattern, path, reverse
+
+from scheduler.admin import dashboard
 
 _ICONS = {
     "job": "schedule",
@@ -19,6 +21,15 @@ _ICONS = {
 }
 _FIRST = ("job", "execution", "process", "jobchange")
 _LAST = ("django_celery_beat", "auth")
+
+
+def _urls() -> list[URLPattern]:
+    return [path("live/", admin.site.admin_view(dashboard.live), name="scheduler_dashboard_live")]
+
+
+admin.site.index_template = "scheduler/admin/dashboard.html"
+# The theme's site asks for these.
+admin.site.extra_urls = _urls  # type: ignore[attr-defined]
 
 
 def stylesheet(request: HttpRequest) -> str:

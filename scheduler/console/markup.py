@@ -38,6 +38,21 @@ def ago(value: datetime | None) -> SafeString:
     )
 
 
+def due(value: datetime | None) -> SafeString:
+    """A coming instant as its distance from now; one that has passed without its run is overdue."""
+    if value is None:
+        return SafeString(words.NOTHING)
+    value = value.astimezone(UTC)
+    now = datetime.now(UTC)
+    text = f"in {words.duration(value - now)}" if value > now else f"due for {words.duration(now - value)}"
+    return format_html(
+        '<time class="c-time" data-due datetime="{}" title="{}">{}</time>',
+        value.isoformat(),
+        words.instant(value),
+        text,
+    )
+
+
 def pill(status: int | None) -> SafeString:
     """A status as a coloured label."""
     if status is None:

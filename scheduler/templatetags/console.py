@@ -11,7 +11,7 @@ from scheduler.models import Execution
 
 register = template.Library()
 
-for _tag in (markup.instant, markup.ago, markup.pill, markup.mark, markup.code, markup.change_table):
+for _tag in (markup.instant, markup.ago, markup.due, markup.pill, markup.mark, markup.code, markup.change_table):
     register.simple_tag(_tag)
 
 

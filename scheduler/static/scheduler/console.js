@@ -22,8 +22,13 @@
       if ("ago" in time.dataset) {
         const seconds = (at - Date.now()) / 1000;
         time.textContent = seconds > 0 ? `in ${spoken(seconds)}` : `${spoken(-seconds)} ago`;
+      } else if ("due" in time.dataset) {
+        const seconds = (at - Date.now()) / 1000;
+        time.textContent = seconds > 0 ? `in ${spoken(seconds)}` : `due for ${spoken(-seconds)}`;
+        time.classList.toggle("c-bad", seconds < -60);
       } else if ("here" in time.dataset) {
-        time.textContent = at.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
+        // Sweden writes instants the way ISO 8601 does.
+        time.textContent = at.toLocaleString("sv-SE");
       } else if (!time.title) {
         time.title = `${at.toLocaleString()} here`;
       }
@@ -52,7 +57,45 @@
     tellTimes(part);
   }
 
+  // Lists are searched while one types: the next page is fetched, and its rows put in the place of these.
+  function searchAsTyped(form) {
+    const input = form.querySelector("#searchbar");
+    let timer = 0;
+    let asked = null;
+
+    async function search() {
+      if (asked) asked.abort();
+      asked = new AbortController();
+      const address = `${window.location.pathname}?${new URLSearchParams(new FormData(form))}`;
+      let text;
+      try {
+        const answer = await fetch(address, { signal: asked.signal, redirect: "error" });
+        if (!answer.ok) return;
+        text = await answer.text();
+      } catch {
+        return;
+      }
+      const page = new DOMParser().parseFromString(text, "text/html");
+      const [rows, found] = [document, page].map((root) => root.getElementById("changelist-form"));
+      if (!rows || !found) return;
+      rows.replaceChildren(...found.childNodes);
+      const [pages, newPages] = [document, page].map((root) => root.querySelector("[data-pages]"));
+      if (pages && newPages) pages.replaceChildren(...newPages.childNodes);
+      window.history.replaceState(null, "", address);
+      tellTimes(rows);
+      const boxes = rows.querySelectorAll("tr input.action-select");
+      if (window.Actions && boxes.length) window.Actions(boxes);
+    }
+
+    input.addEventListener("input", () => {
+      clearTimeout(timer);
+      timer = setTimeout(search, 250);
+    });
+  }
+
   document.addEventListener("DOMContentLoaded", () => {
+    const form = document.getElementById("changelist-search");
+    if (form && form.querySelector("#searchbar")) searchAsTyped(form);
     tellTimes(document);
     setInterval(() => tellTimes(document), 1000);
     for (const part of document.querySelectorAll("[data-refresh]")) {

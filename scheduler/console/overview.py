@@ -1,0 +1,196 @@
+"""What the dashboard shows: how the last day went, what runs now, what comes next, who is alive.
+
+Every question has a bound: counts end at a cap, and the day is read in a window of the newest ids.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.db import connection
+from django.db.models import QuerySet
+
+from scheduler import clock
+from scheduler.console import runs, words
+from scheduler.console.charts import Bar
+from scheduler.console.window import Window, window
+from scheduler.models import Execution, JobState, Process, Status, Trigger
+
+DAY = timedelta(hours=24)
+CAP = 10_000
+LISTED = 12
+
+_HOURS = """
+SELECT date_trunc('hour', created_at, 'UTC') AS hour, status, count(*)
+  FROM scheduler_execution WHERE id >= %s AND id < %s AND created_at >= %s
+ GROUP BY 1, 2
+"""
+_LATENESS = """
+SELECT percentile_cont(0.95) WITHIN GROUP (ORDER BY extract(epoch FROM started_at - scheduled_for))
+  FROM scheduler_execution
+ WHERE id >= %s AND id < %s AND created_at >= %s AND attempt = 1 AND trigger = %s AND started_at IS NOT NULL
+"""
+_CAPPED = {
+    "scheduled": "SELECT 1 FROM scheduler_jobstate WHERE next_fire_at IS NOT NULL LIMIT %s",
+    "queued": "SELECT 1 FROM scheduler_execution WHERE status = 0 LIMIT %s",
+    "running": "SELECT 1 FROM scheduler_execution WHERE status = 1 LIMIT %s",
+}
+_QUEUES = """
+SELECT queue, count(*), min(created_at)
+  FROM (SELECT queue, created_at FROM scheduler_execution WHERE status = 0 LIMIT %s) waiting
+ GROUP BY queue ORDER BY queue
+"""
+_STACK = ("succeeded", "warned", "failed", "cancelled", "skipped", "running", "queued")
+
+
+@dataclass(frozen=True)
+class Capped:
+    """A count that ends at a cap."""
+
+    value: int
+
+    def __str__(self) -> str:
+        return f"{CAP:,}+" if self.value > CAP else f"{self.value:,}"
+
+
+@dataclass(frozen=True)
+class LastDay:
+    """How the runs of the last 24 hours went. ``is_cut``: there were more than one page reads."""
+
+    hours: tuple[Bar, ...]
+    counts: Counter[Status]
+    p95_lateness: float | None
+    is_cut: bool
+
+    @property
+    def runs(self) -> int:
+        """Those that ended or are under way; skipped instants ran nothing."""
+        return sum(self.counts.values()) - self.counts[Status.SKIPPED]
+
+    @property
+    def failed(self) -> int:
+        return self.counts[Status.FAILED]
+
+    @property
+    def success_percent(self) -> str:
+        """The share of ended runs that succeeded, warnings included; empty where none ended."""
+        good = self.counts[Status.SUCCEEDED] + self.counts[Status.WARNED]
+        ended = good + self.counts[Status.FAILED] + self.counts[Status.CANCELLED]
+        return f"{100 * good / ended:.1f} %" if ended else words.NOTHING
+
+
+@dataclass(frozen=True)
+class Running:
+    """A run under way, how long already, how long it usually takes, and how far it is (in per cent)."""
+
+    execution: Execution
+    elapsed: timedelta
+    usual_seconds: float | None
+    percent: int | None
+    is_guess: bool
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A queue with what waits in it and how many slots alive workers have for it."""
+
+    name: str
+    waiting: int
+    oldest: datetime | None
+    slots: int
+
+
+def last_day(now: datetime) -> LastDay:
+    """Return how the last 24 hours went, by the hour."""
+    since = (now - DAY).replace(minute=0, second=0, microsecond=0)
+    looked: Window = window(since=since)
+    with connection.cursor() as cursor:
+        cursor.execute(_HOURS, [looked.low, looked.high, since])
+        found = {(hour, Status(status)): count for hour, status, count in cursor.fetchall()}
+        cursor.execute(_LATENESS, [looked.low, looked.high, since, Trigger.SCHEDULE.value])
+        p95 = cursor.fetchone()[0]
+    counts: Counter[Status] = Counter()
+    for (_, status), count in found.items():
+        counts[status] += count
+    hours = tuple(_bar(since + timedelta(hours=offset), found) for offset in range(25))
+    return LastDay(hours, counts, None if p95 is None else float(p95), looked.is_cut)
+
+
+def _bar(hour: datetime, found: dict[tuple[datetime, Status], int]) -> Bar:
+    by_tone = {words.TONES[status]: found.get((hour, status), 0) for status in Status}
+    parts = {tone: by_tone[tone] for tone in _STACK}
+    told = ", ".join(f"{count} {tone}" for tone, count in parts.items() if count) or "nothing"
+    return Bar(f"{hour:%H:%M}" if hour.hour % 3 == 0 else "", f"{hour:%m-%d %H:00} UTC: {told}", parts)
+
+
+def capped(name: str) -> Capped:
+    """Return how many jobs are scheduled, or runs are queued or running, counted up to the cap."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT count(*) FROM ({_CAPPED[name]}) found", [CAP + 1])  # noqa: S608 - constants
+        return Capped(int(cursor.fetchone()[0]))
+
+
+def running(now: datetime) -> list[Running]:
+    """Return the runs under way that began first."""
+    open_runs = list(
+        Execution.objects.filter(status=Status.RUNNING).select_related("job").order_by("started_at")[:LISTED]
+    )
+    usual = runs.usual_seconds(execution.job_id for execution in open_runs)
+    return [_running(execution, now, usual.get(execution.job_id)) for execution in open_runs]
+
+
+def _running(execution: Execution, now: datetime, usual: float | None) -> Running:
+    elapsed = max(now - (execution.started_at or now), timedelta(0))
+    if execution.progress_total:
+        percent = min(100, 100 * (execution.progress_done or 0) // execution.progress_total)
+        return Running(execution, elapsed, usual, percent, False)
+    guessed = min(99, int(100 * elapsed.total_seconds() / usual)) if usual else None
+    return Running(execution, elapsed, usual, guessed, True)
+
+
+def coming(now: datetime) -> QuerySet[JobState]:
+    """Return the states of the jobs that fire next, within 24 hours."""
+    due = JobState.objects.filter(next_fire_at__isnull=False, next_fire_at__lt=now + DAY)
+    return due.select_related("job").order_by("next_fire_at")[:LISTED]
+
+
+def failures(now: datetime) -> list[Execution]:
+    """Return the newest failed runs of the last 24 hours, as far as the window reaches."""
+    looked = window(since=now - DAY)
+    failed = Execution.objects.filter(pk__gte=looked.low, pk__lt=looked.high, status=Status.FAILED)
+    return list(failed.select_related("job").order_by("-pk")[:LISTED])
+
+
+def queues(processes: list[Process]) -> list[Waiting]:
+    """Return each queue that something waits in or somebody works on."""
+    slots: Counter[str] = Counter()
+    for process in processes:
+        for queue in process.queues:
+            slots[queue] += process.slots
+    with connection.cursor() as cursor:
+        cursor.execute(_QUEUES, [CAP])
+        waiting = {queue: (count, oldest) for queue, count, oldest in cursor.fetchall()}
+    return [Waiting(name, *waiting.get(name, (0, None)), slots=slots[name]) for name in sorted({*waiting, *slots})]
+
+
+def overview() -> dict[str, Any]:
+    """Return everything that the dashboard shows."""
+    now = clock.now().astimezone(UTC)
+    alive = list(Process.objects.alive().order_by("kind", "name")[:50])
+    return {
+        "now": now,
+        "day": last_day(now),
+        "scheduled": capped("scheduled"),
+        "queued": capped("queued"),
+        "running_count": capped("running"),
+        "running": running(now),
+        "coming": coming(now),
+        "failures": failures(now),
+        "processes": alive,
+        "beats": sum(process.kind == Process.Kind.BEAT for process in alive),
+        "workers": sum(process.kind == Process.Kind.WORKER for process in alive),
+        "queues": queues(alive),
+    }

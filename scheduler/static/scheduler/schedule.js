@@ -1,0 +1,77 @@
+// The schedule's part of the job form: builds expressions, and shows the coming fires of what is typed.
+"use strict";
+(() => {
+  function compose(builder) {
+    const value = (name) => builder.querySelector(`[data-${name}]`).value;
+    const within = (name, low, high) => Math.min(high, Math.max(low, Number.parseInt(value(name), 10) || low));
+    const [hour, minute] = (value("time") || "0:0").split(":").map(Number);
+    const clock = `0 ${minute} ${hour}`;
+    switch (value("mode")) {
+      case "minutes":
+        return `0 0/${within("every", 1, 59)} * * * ?`;
+      case "hours":
+        return `0 ${within("minute", 0, 59)} 0/${within("every", 1, 23)} * * ?`;
+      case "daily":
+        return `${clock} * * ?`;
+      case "weekly": {
+        const days = [...builder.querySelectorAll("[data-weekday]:checked")].map((box) => box.value);
+        return days.length ? `${clock} ? * ${days.join(",")}` : null;
+      }
+      case "monthly":
+        return `${clock} ${value("day")} * ?`;
+      case "nth":
+        return `${clock} ? * ${value("counted")}${value("count")}`;
+      default:
+        return null;
+    }
+  }
+
+  function build(builder) {
+    const input = document.getElementById(builder.dataset.builder);
+    const show = () => {
+      const mode = builder.querySelector("[data-mode]").value;
+      for (const part of builder.querySelectorAll("[data-for]")) {
+        part.hidden = !part.dataset.for.split(" ").includes(mode);
+      }
+    };
+    builder.addEventListener("input", () => {
+      show();
+      const expression = compose(builder);
+      if (expression === null) return;
+      input.value = expression;
+      input.dispatchEvent(new Event("input", { bubbles: true }));
+    });
+    builder.hidden = false;
+    show();
+  }
+
+  function preview(place) {
+    const expression = document.getElementById(place.dataset.expression);
+    const zone = document.getElementById(place.dataset.zone);
+    let timer = 0;
+    let asked = 0;
+    const look = async () => {
+      asked += 1;
+      const mine = asked;
+      const query = new URLSearchParams({ expression: expression.value, zone: zone.value });
+      try {
+        const answer = await fetch(`${place.dataset.preview}?${query}`, { redirect: "error" });
+        if (answer.ok && mine === asked) place.innerHTML = await answer.text();
+      } catch {
+        if (mine === asked) place.textContent = "";
+      }
+    };
+    const later = () => {
+      clearTimeout(timer);
+      timer = setTimeout(look, 250);
+    };
+    expression.addEventListener("input", later);
+    zone.addEventListener("input", later);
+    if (expression.value) look();
+  }
+
+  document.addEventListener("DOMContentLoaded", () => {
+    document.querySelectorAll("[data-builder]").forEach(build);
+    document.querySelectorAll("[data-preview]").forEach(preview);
+  });
+})();

@@ -1,0 +1,87 @@
+"""The front page, and the preview beneath an expression."""
+
+import pytest
+from django.test import Client
+
+from scheduler import jobs, processes
+from scheduler.models import Process
+from tests.scheduler.admin.conftest import Login
+from tests.scheduler.admin.pages import text, url
+from tests.scheduler.factories import MINUTELY, a_job, started
+
+PREVIEW = "scheduler_job_preview"
+
+
+def test_the_dashboard_shows_what_runs_and_what_comes(viewer: Client) -> None:
+    run = started(a_job(name="<b>busy</b>"))
+    a_job(name="soon", expression=MINUTELY)
+    page = text(viewer.get(url("index")))
+    assert "&lt;b&gt;busy&lt;/b&gt;" in page
+    assert url("scheduler_execution_change", run.execution_id) in page
+    assert ">soon</a>" in page
+    assert f'data-refresh="{url("scheduler_dashboard_live")}"' in page
+
+
+def test_the_part_that_refreshes_is_no_whole_page(viewer: Client) -> None:
+    part = text(viewer.get(url("scheduler_dashboard_live")))
+    assert "Runs by the hour" in part
+    assert "<html" not in part
+
+
+def test_an_alarm_is_raised_where_no_beat_is_alive(viewer: Client) -> None:
+    assert "No beat is alive" in text(viewer.get(url("index")))
+    processes.renew("beat@a:1:1", Process.Kind.BEAT)
+    assert "No beat is alive" not in text(viewer.get(url("index")))
+
+
+def test_an_alarm_is_raised_where_nobody_works_on_a_queue(viewer: Client) -> None:
+    jobs.run_now(a_job(queue="lonely"), by="tester")
+    assert "Nobody works on the queue lonely: 1 run waits" in text(viewer.get(url("index")))
+    processes.renew("worker@a:1:1", Process.Kind.WORKER, queues=["lonely"], slots=1)
+    assert "Nobody works" not in text(viewer.get(url("index")))
+
+
+def test_who_may_not_see_runs_sees_no_numbers(login: Login) -> None:
+    a_job(name="soon", expression=MINUTELY)
+    client = login("scheduler.view_job")
+    page = text(client.get(url("index")))
+    assert "Runs by the hour" not in page
+    assert "soon" not in page
+    assert client.get(url("scheduler_dashboard_live")).status_code == 403
+
+
+def test_a_preview_shows_meaning_and_fires_in_the_zone(viewer: Client) -> None:
+    page = text(viewer.get(url(PREVIEW), {"expression": "0 0 9 1 1 ?", "zone": "Europe/Berlin"}))
+    assert "At 09:00, on day 1 of the month, in January" in page
+    assert page.count("-01-01 09:00:00 +0100") == 8
+
+
+def test_a_preview_tells_what_a_clock_change_swallows(viewer: Client) -> None:
+    page = text(viewer.get(url(PREVIEW), {"expression": "0 30 2 ? 3 1L", "zone": "Europe/Berlin"}))
+    assert "passed over: the clock jumps" in page
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"expression": "every <day>", "zone": "UTC"}, "has 2 fields"),
+        ({"expression": "0 0 9 1 1 ?", "zone": "<Mars>"}, "is not a time zone"),
+        ({"expression": "0 0 9 1 1 ? 2001", "zone": "UTC"}, "It never fires after"),
+        ({"expression": "* " * 5000, "zone": "UTC"}, ""),
+        ({"expression": "0 0 9 1 1 ?"}, "is not a time zone"),
+    ],
+)
+def test_a_preview_tells_what_is_wrong(viewer: Client, asked: dict[str, str], said: str) -> None:
+    answer = viewer.get(url(PREVIEW), asked)
+    assert answer.status_code == 200
+    assert said in text(answer)
+    assert "<day>" not in text(answer)
+    assert "<Mars>" not in text(answer)
+
+
+def test_a_preview_of_nothing_is_empty(viewer: Client) -> None:
+    assert text(viewer.get(url(PREVIEW))).strip() == ""
+
+
+def test_a_preview_needs_permission(login: Login) -> None:
+    assert login().get(url(PREVIEW), {"expression": "0 0 9 1 1 ?", "zone": "UTC"}).status_code == 403
