@@ -11,11 +11,11 @@ import logging
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models.functions import Now
 
 from scheduler import limits
 from scheduler.endings import ask_to_stop, end_queued, end_queued_locked, finish, finish_many, rescue
@@ -103,7 +103,8 @@ def _expire(ids: Sequence[int]) -> None:
 
 def give_back(ids: Sequence[int]) -> None:
     """Have those of ``ids`` that are still queued published again at once: this worker will not start them."""
-    Execution.objects.filter(pk__in=list(ids), status=Status.QUEUED, ready_at__isnull=False).update(publish_at=Now())
+    gone = datetime.fromtimestamp(0, UTC)  # what the sweep takes for a message that is known to be lost
+    Execution.objects.filter(pk__in=list(ids), status=Status.QUEUED, ready_at__isnull=False).update(publish_at=gone)
 
 
 @dataclass(frozen=True)

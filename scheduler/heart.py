@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import connection
 
 from scheduler import executions
 from scheduler.run import Run, Stop
@@ -90,7 +90,7 @@ class Heart:
             return
         try:
             renewed = {renewal.execution_id: renewal for renewal in executions.renew(held)}
-        except (DatabaseError, InterfaceError) as error:
+        except Exception as error:
             connection.close()
             logger.warning("heart.failed runs=%d error=%s", len(held), str(error).strip().splitlines()[:1])
             return
@@ -114,7 +114,8 @@ class Heart:
         logger.warning("run.abandoned execution_id=%s why=%s", run.execution_id, run.stop_reason)
         try:
             self._abandon(run)
-        except (DatabaseError, InterfaceError):
+        except Exception:
+            # The beat goes on for the other runs, whatever one of them meets.
             connection.close()
             logger.exception("run.abandon_failed execution_id=%s", run.execution_id)
         run.interrupt()

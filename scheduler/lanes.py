@@ -159,6 +159,11 @@ class Lanes:
             connection.close()
             logger.warning("run.start_failed executions=%d error=%s", len(errands), type(error).__name__)
             started = []
+        except Exception:
+            # Whatever it is, it must not cost the worker a lane; what was started is rescued.
+            connection.close()
+            logger.exception("run.start_failed executions=%d", len(errands))
+            started = []
         with self._changed:
             self._started.extend((run, errands.pop(run.execution_id)) for run in started)
             self._changed.notify(len(started))

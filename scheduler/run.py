@@ -14,6 +14,8 @@ from scheduler.started import Started
 
 logger = logging.getLogger(__name__)
 
+_LARGEST = 2**31 - 1
+
 
 class Stop(Enum):
     """Why a run is told to stop."""
@@ -72,7 +74,8 @@ class Run:
         self._act(action)
 
     def progress(self, done: int, total: int) -> None:
-        self.progress_done, self.progress_total = done, total
+        # What the columns cannot hold must not cost this process the heartbeat of all its runs.
+        self.progress_done, self.progress_total = (min(max(int(count), 0), _LARGEST) for count in (done, total))
 
     def stop(self, reason: Stop) -> None:
         """Tell the run to stop, for the first reason given, and interrupt what it waits for."""

@@ -8,9 +8,10 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import InterfaceError, OperationalError, connection
 
 from scheduler import executions, job_types
 from scheduler.endings import Ending
@@ -19,9 +20,15 @@ from scheduler.heart import Heart
 from scheduler.job_types import Outcome, RunCancelled
 from scheduler.lanes import Ender, Lanes
 from scheduler.models import Status
+from scheduler.models.execution import ENDED
 from scheduler.run import Run, Stop
 
 logger = logging.getLogger(__name__)
+
+UNWRITABLE = "the end of the run could not be recorded"
+# A database connection that a thread has not used for this long may have died since.
+LOOK_AFTER_SECONDS = 1.0
+_last_use = threading.local()
 
 
 def worker_name() -> str:
@@ -41,7 +48,13 @@ def run_all(ids: Sequence[int]) -> int:
 
 def start(ids: Sequence[int]) -> list[Run]:
     """Start those of ``ids`` that are still queued and ready, and hold their leases."""
-    runs = [Run(started) for started in executions.start(ids, worker=worker_name())]
+    try:
+        taken = executions.start(ids, worker=worker_name())
+    except (OperationalError, InterfaceError):
+        # The connection may have died since this thread used it last, as all do when PostgreSQL is restarted.
+        connection.close()
+        taken = executions.start(ids, worker=worker_name())
+    runs = [Run(started) for started in taken]
     for run in runs:
         heart.hold(run)
     return runs
@@ -82,8 +95,9 @@ def _outcome(run: Run) -> Outcome:
         started.number,
         started.attempt,
     )
+    _freshen()
     try:
-        return job_types.get(started.job_kind).run(started.arguments, run)
+        return _checked(job_types.get(started.job_kind).run(started.arguments, run))
     except RunCancelled:
         return _stopped(run)
     except RunError as error:
@@ -92,7 +106,7 @@ def _outcome(run: Run) -> Outcome:
         return Outcome(
             Status.FAILED, (error.message,), request=error.request, response=error.response, retryable=error.retryable
         )
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if run.stop_reason is not None:
             return _stopped(run)
         logger.exception(
@@ -101,8 +115,24 @@ def _outcome(run: Run) -> Outcome:
         return Outcome(Status.FAILED, (f"Internal error during job execution: {type(error).__name__}: {error}",))
     finally:
         # A job type that left a transaction open or a connection broken must not reach the end of the run.
-        if connection.in_atomic_block or connection.needs_rollback:
+        open_transaction = connection.in_atomic_block or connection.needs_rollback or not connection.autocommit
+        if connection.connection is not None and (open_transaction or connection.errors_occurred):
             connection.close()
+        _last_use.at = time.monotonic()
+
+
+def _checked(outcome: Outcome) -> Outcome:
+    """Return ``outcome`` with messages that are texts. Raises ``TypeError`` unless it is the end of a run."""
+    if not isinstance(outcome, Outcome) or outcome.status not in ENDED:
+        raise TypeError(f"the job type gave {str(outcome)[:200]} instead of an outcome")
+    messages = outcome.messages if isinstance(outcome.messages, (tuple, list)) else (outcome.messages,)
+    return replace(outcome, messages=tuple(str(message) for message in messages if message is not None))
+
+
+def _freshen() -> None:
+    """Let this thread's database connection be looked at before its next use where it has been idle for a while."""
+    if time.monotonic() - getattr(_last_use, "at", 0.0) > LOOK_AFTER_SECONDS:
+        connection.close_if_unusable_or_obsolete()
 
 
 def _stopped(run: Run) -> Outcome:
@@ -124,14 +154,17 @@ def stop_all() -> None:
 
 
 def finish(endings: list[Ending]) -> None:
-    """Write how runs ended, again and again while the database is away and the leases may still be ours."""
+    """Write how runs ended, again and again while the database is away and the leases may still be ours.
+
+    An end that cannot be written as it is, is written as a failure that says so, and costs the others nothing.
+    """
     give_up = time.monotonic() + 6 * settings.SCHEDULER_LEASE_SECONDS
     wait = 0.1
     while True:
         try:
             executions.finish_many(endings)
             return
-        except (DatabaseError, InterfaceError) as error:
+        except (OperationalError, InterfaceError) as error:
             connection.close()
             if time.monotonic() > give_up:
                 logger.exception("run.ends_lost executions=%s", [ending.run.execution_id for ending in endings])
@@ -139,6 +172,18 @@ def finish(endings: list[Ending]) -> None:
             logger.warning("run.ends_delayed runs=%d error=%s", len(endings), type(error).__name__)
             time.sleep(wait)
             wait = min(wait * 2, 2.0)
+        except Exception as error:
+            connection.close()
+            if len(endings) > 1:
+                for ending in endings:
+                    finish([ending])
+                return
+            [ending] = endings
+            logger.exception("run.end_unwritable execution_id=%s", ending.run.execution_id)
+            if ending.outcome.messages[:1] == (UNWRITABLE,):
+                return
+            problem = f"{type(error).__name__}: {error}"[:1000]
+            endings = [replace(ending, outcome=Outcome(Status.FAILED, (UNWRITABLE, problem)))]
 
 
 def _abandon(run: Run) -> None:

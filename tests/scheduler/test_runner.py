@@ -1,0 +1,525 @@
+"""Runs in a worker process: every way a job type can behave ends in one honest end, and the worker stays healthy."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+from pytest_django import Settings
+
+from scheduler import clock, executions, heart, job_types, jobs, runner
+from scheduler.exceptions import RunError
+from scheduler.heart import Heart
+from scheduler.job_types import Outcome, RunCancelled, RunContext
+from scheduler.lanes import Lanes
+from scheduler.models import Attempt, Execution, Job, Payload, Status
+from scheduler.run import Run, Stop
+from tests.scheduler.factories import YEARLY, counted, counters
+from tests.scheduler.threads import in_thread
+from tests.waiting import wait_for
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+Work = Callable[[Mapping[str, Any], RunContext], Any]
+
+
+class Scripted:
+    """A kind of job that does what the test says."""
+
+    kind = "scripted"
+    title = "Scripted"
+    queue = "services"
+    unique_names = False
+
+    def __init__(self) -> None:
+        self.work: Work = lambda arguments, context: Outcome(Status.SUCCEEDED)
+
+    def check(self, arguments: Mapping[str, Any]) -> None:
+        pass
+
+    def run(self, arguments: Mapping[str, Any], context: RunContext) -> Outcome:
+        outcome: Outcome = self.work(arguments, context)
+        return outcome
+
+    def masked(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        return dict(arguments)
+
+    def forget(self, execution_ids: Sequence[int]) -> None:
+        pass
+
+
+@pytest.fixture
+def scripted(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scripted]:
+    """The scripted kind of job, in a process with a quick heart of its own."""
+    settings.SCHEDULER_LEASE_SECONDS = 3
+    monkeypatch.setattr(heart, "ABANDON_AFTER_SECONDS", 0.3)
+    monkeypatch.setattr(runner, "heart", Heart(runner._abandon))
+    kind = Scripted()
+    job_types.register(kind)
+    yield kind
+    wait_for(lambda: not runner.heart.held, what="no run is held any more")
+    job_types.unregister("scripted")
+
+
+def a_scripted_job(**changes: Any) -> Job:
+    from tests.scheduler.factories import a_definition
+
+    return jobs.create("scripted", a_definition(**{"expression": YEARLY, **changes}), by="tester")
+
+
+def ran(job: Job, **arguments: Any) -> Execution:
+    """Run ``job`` once in this thread and return what became of it."""
+    execution = jobs.run_now(job, by="tester", arguments=arguments or None)
+    assert runner.run_all([execution.pk]) == 1
+    execution.refresh_from_db()
+    return execution
+
+
+def the_end(execution: Execution) -> tuple[int, list[str]]:
+    return execution.status, execution.messages
+
+
+def raising(error: BaseException) -> Work:
+    def work(arguments: Mapping[str, Any], context: RunContext) -> Outcome:
+        raise error
+
+    return work
+
+
+def test_a_run_ends_as_its_job_type_says(scripted: Scripted) -> None:
+    scripted.work = lambda arguments, context: Outcome(
+        Status.WARNED, ("half of it",), request=dict(arguments), response=[context.number, context.attempt]
+    )
+    execution = ran(a_scripted_job(history_strategy="FULL", arguments={"a": 1}))
+    assert the_end(execution) == (Status.WARNED, ["half of it"])
+    assert Payload.objects.values_list("request", "response").get() == ({"a": 1}, [1, 1])
+
+
+def test_what_is_not_queued_is_not_run(scripted: Scripted) -> None:
+    execution = ran(a_scripted_job())
+    assert runner.run_all([execution.pk, 10**12]) == 0
+
+
+def test_a_refusal_that_the_job_type_knows_ends_the_run_with_its_words(scripted: Scripted) -> None:
+    scripted.work = raising(RunError("404 Not Found", request="GET /", response="none"))
+    execution = ran(a_scripted_job(history_strategy="ERROR", max_retries=3))
+    assert the_end(execution) == (Status.FAILED, ["404 Not Found"])
+    assert Payload.objects.values_list("request", "response").get() == ("GET /", "none")
+
+
+def test_a_refusal_worth_retrying_is_tried_again(scripted: Scripted) -> None:
+    scripted.work = raising(RunError("503", retryable=True))
+    execution = ran(a_scripted_job(max_retries=1))
+    assert (execution.status, Attempt.objects.get().message) == (Status.QUEUED, "503")
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (ZeroDivisionError("division by zero"), "ZeroDivisionError: division by zero"),
+        (RecursionError("too deep"), "RecursionError: too deep"),
+        (MemoryError(), "MemoryError: "),
+        (UnicodeEncodeError("utf-8", "\ud800", 0, 1, "no"), "UnicodeEncodeError"),
+        (SystemExit(3), "SystemExit: 3"),
+    ],
+)
+def test_a_crash_is_a_failure_that_names_itself(scripted: Scripted, error: BaseException, message: str) -> None:
+    scripted.work = raising(error)
+    status, messages = the_end(ran(a_scripted_job(max_retries=3)))
+    assert (status, messages[0].startswith(f"Internal error during job execution: {message}")) == (Status.FAILED, True)
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [None, "done", Outcome(Status.QUEUED), Outcome(Status.RUNNING), Outcome(Status.SKIPPED), Outcome("fine")],  # type: ignore[arg-type]
+)
+def test_an_end_that_is_none_is_a_failure(scripted: Scripted, nonsense: Any) -> None:
+    scripted.work = lambda arguments, context: nonsense
+    status, messages = the_end(ran(a_scripted_job()))
+    assert (status, messages[0].startswith("Internal error during job execution: ")) == (Status.FAILED, True)
+
+
+@pytest.mark.parametrize("messages", [None, "a text", [1, None], ("nul \x00",)])
+@pytest.mark.parametrize("retryable", [False, True])
+def test_messages_of_any_kind_do_not_cost_the_run_its_end(scripted: Scripted, messages: Any, retryable: bool) -> None:
+    scripted.work = lambda arguments, context: Outcome(Status.FAILED, messages, retryable=retryable)
+    execution = ran(a_scripted_job(max_retries=1))
+    assert execution.status == (Status.QUEUED if retryable else Status.FAILED)
+    assert all(isinstance(message, str) for message in execution.messages)
+
+
+class Unwritable:
+    def __str__(self) -> str:
+        raise ValueError("no text")
+
+
+def test_a_payload_that_cannot_be_written_does_not_cost_the_run_its_end(scripted: Scripted) -> None:
+    scripted.work = lambda arguments, context: Outcome(Status.SUCCEEDED, request=Unwritable(), response={"ok": True})
+    execution = ran(a_scripted_job(history_strategy="FULL"))
+    assert execution.status == Status.SUCCEEDED
+    assert Payload.objects.values_list("request", "response", "truncated").get() == (
+        "not recorded: ValueError",
+        {"ok": True},
+        True,
+    )
+
+
+def test_a_kind_that_nobody_registered_is_a_failure_that_says_so(scripted: Scripted) -> None:
+    execution = jobs.run_now(a_scripted_job(), by="tester")
+    job_types.unregister("scripted")
+    runner.run_all([execution.pk])
+    execution.refresh_from_db()
+    assert execution.status == Status.FAILED
+    assert "no job type 'scripted'" in execution.messages[0]
+
+
+def until_stopped(arguments: Mapping[str, Any], context: RunContext) -> Outcome:
+    """Polite work: asks now and then whether it is to stop."""
+    pause = threading.Event()
+    while True:
+        context.check()
+        pause.wait(0.01)
+
+
+def until_interrupted(arguments: Mapping[str, Any], context: RunContext) -> Outcome:
+    """Deaf work: never asks, but runs Python."""
+    pause = threading.Event()
+    while True:
+        pause.wait(0.01)
+
+
+@pytest.mark.parametrize("work", [until_stopped, until_interrupted])
+def test_a_run_ends_as_failed_at_its_time_limit(scripted: Scripted, work: Work) -> None:
+    scripted.work = work
+    execution = ran(a_scripted_job(timeout_seconds=1))
+    assert the_end(execution) == (Status.FAILED, ["stopped at its time limit of 1 s"])
+    duration = execution.duration_ms
+    assert duration is not None
+    assert 1000 <= duration < 2500
+
+
+def test_a_run_at_its_time_limit_is_tried_again_where_its_job_retries(scripted: Scripted) -> None:
+    scripted.work = until_stopped
+    execution = ran(a_scripted_job(timeout_seconds=1, max_retries=1))
+    assert (execution.status, Attempt.objects.get().message) == (Status.QUEUED, "stopped at its time limit of 1 s")
+
+
+def test_a_worker_is_healthy_after_a_run_that_had_to_be_interrupted(scripted: Scripted) -> None:
+    scripted.work = until_interrupted
+    ran(a_scripted_job(timeout_seconds=1))
+    scripted.work = lambda arguments, context: Outcome(Status.SUCCEEDED)
+    assert [ran(a_scripted_job()).status for _ in range(5)] == [Status.SUCCEEDED] * 5
+
+
+def cancelled_when_running(execution: Execution) -> None:
+    """Cancel ``execution`` as soon as it runs."""
+    wait_for(lambda: Execution.objects.filter(pk=execution.pk, status=Status.RUNNING).exists(), every=0.01)
+    executions.cancel(execution, by="somebody")
+
+
+@pytest.mark.parametrize("work", [until_stopped, until_interrupted])
+def test_a_running_run_that_is_cancelled_stops_within_five_seconds(scripted: Scripted, work: Work) -> None:
+    scripted.work = work
+    job = a_scripted_job(max_retries=3)
+    execution = jobs.run_now(job, by="tester")
+    canceller = in_thread(lambda: cancelled_when_running(execution))
+    began = time.monotonic()
+    runner.run_all([execution.pk])
+    canceller.result()
+    execution.refresh_from_db()
+    assert the_end(execution) == (Status.CANCELLED, ["cancelled by somebody", "cancelled while running"])
+    assert time.monotonic() - began < 5
+    assert counters(job) == counted(job) == (0, 1, 0, 0, 1)
+
+
+def test_what_a_run_waits_for_is_interrupted_when_it_is_cancelled(scripted: Scripted) -> None:
+    def work(arguments: Mapping[str, Any], context: RunContext) -> Outcome:
+        closed = threading.Event()
+        context.on_cancel(closed.set)
+        assert closed.wait(10)
+        raise ConnectionError("the socket was closed")
+
+    scripted.work = work
+    execution = jobs.run_now(a_scripted_job(), by="tester")
+    canceller = in_thread(lambda: cancelled_when_running(execution))
+    runner.run_all([execution.pk])
+    canceller.result()
+    execution.refresh_from_db()
+    assert the_end(execution) == (Status.CANCELLED, ["cancelled by somebody", "cancelled while running"])
+
+
+def test_a_run_that_was_taken_away_stops_and_writes_nothing(scripted: Scripted) -> None:
+    scripted.work = until_stopped
+    execution = jobs.run_now(a_scripted_job(), by="tester")
+
+    def take_away() -> None:
+        wait_for(lambda: Execution.objects.filter(pk=execution.pk, status=Status.RUNNING).exists(), every=0.01)
+        Execution.objects.filter(pk=execution.pk).update(token=42, worker="another")
+
+    thief = in_thread(take_away)
+    runner.run_all([execution.pk])
+    thief.result()
+    execution.refresh_from_db()
+    assert (execution.status, execution.token, execution.worker) == (Status.RUNNING, 42, "another")
+
+
+def test_a_run_whose_job_is_deleted_stops(scripted: Scripted) -> None:
+    scripted.work = until_stopped
+    job = a_scripted_job()
+    execution = jobs.run_now(job, by="tester")
+
+    def delete() -> None:
+        wait_for(lambda: Execution.objects.filter(pk=execution.pk, status=Status.RUNNING).exists(), every=0.01)
+        jobs.delete(job, by="tester")
+
+    remover = in_thread(delete)
+    began = time.monotonic()
+    runner.run_all([execution.pk])
+    remover.result()
+    assert time.monotonic() - began < 5
+    assert not Execution.objects.exists()
+
+
+def test_the_lease_is_kept_while_the_work_takes_long(scripted: Scripted) -> None:
+    leases = []
+
+    def work(arguments: Mapping[str, Any], context: RunContext) -> Outcome:
+        def lease() -> Any:
+            return Execution.objects.values_list("lease_until", flat=True).get(pk=context.execution_id)
+
+        leases.append(lease())
+        leases.append(wait_for(lambda: lease() if lease() > leases[0] else None, what="a renewed lease"))
+        return Outcome(Status.SUCCEEDED)
+
+    scripted.work = work
+    assert ran(a_scripted_job()).status == Status.SUCCEEDED
+    assert leases[1] > leases[0]
+
+
+def test_progress_is_written_with_the_heartbeat(scripted: Scripted) -> None:
+    def work(arguments: Mapping[str, Any], context: RunContext) -> Outcome:
+        context.progress(3, 10)
+        wait_for(lambda: Execution.objects.filter(pk=context.execution_id, progress_done=3, progress_total=10).exists())
+        return Outcome(Status.SUCCEEDED)
+
+    scripted.work = work
+    assert ran(a_scripted_job()).status == Status.SUCCEEDED
+
+
+@pytest.mark.parametrize("progress", [(-1, 10), (2**40, 2**40), (0.5, 1.5)])
+def test_progress_of_any_size_does_not_cost_the_lease(scripted: Scripted, progress: tuple[Any, Any]) -> None:
+    def work(arguments: Mapping[str, Any], context: RunContext) -> Outcome:
+        context.progress(*progress)
+        wait_for(lambda: Execution.objects.filter(pk=context.execution_id, progress_total__isnull=False).exists())
+        return Outcome(Status.SUCCEEDED)
+
+    scripted.work = work
+    assert ran(a_scripted_job()).status == Status.SUCCEEDED
+
+
+def broken_transaction(arguments: Mapping[str, Any], context: RunContext) -> Outcome:
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT 1 / 0")
+    except Exception:
+        return Outcome(Status.SUCCEEDED)
+    raise AssertionError
+
+
+def no_autocommit(arguments: Mapping[str, Any], context: RunContext) -> Outcome:
+    transaction.set_autocommit(False)
+    return Outcome(Status.SUCCEEDED)
+
+
+def closed_connection(arguments: Mapping[str, Any], context: RunContext) -> Outcome:
+    connection.ensure_connection()
+    assert connection.connection is not None
+    connection.connection.close()
+    return Outcome(Status.SUCCEEDED)
+
+
+def killed_connection(arguments: Mapping[str, Any], context: RunContext) -> Outcome:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+    return Outcome(Status.SUCCEEDED)
+
+
+@pytest.mark.parametrize("work", [broken_transaction, no_autocommit, closed_connection, killed_connection])
+def test_what_a_run_does_to_its_database_connection_costs_neither_its_end_nor_the_next_run(
+    scripted: Scripted, work: Work
+) -> None:
+    scripted.work = work
+    first = in_thread(lambda: ran(a_scripted_job()).status)
+    expected = Status.FAILED if work is killed_connection else Status.SUCCEEDED
+    assert first.result() == expected
+    both = in_thread(lambda: [ran(a_scripted_job()).status, ran(a_scripted_job()).status])
+    assert both.result() == [expected, expected]
+
+
+def test_a_connection_that_died_between_two_runs_costs_nothing(scripted: Scripted) -> None:
+    def two() -> list[int]:
+        one = ran(a_scripted_job()).status
+        execution = jobs.run_now(a_scripted_job(), by="tester")
+        assert connection.connection is not None
+        pid = connection.connection.info.backend_pid
+        killer = in_thread(lambda: terminate(pid))
+        killer.result()
+        runner.run_all([execution.pk])
+        execution.refresh_from_db()
+        return [one, execution.status]
+
+    assert in_thread(two).result() == [Status.SUCCEEDED, Status.SUCCEEDED]
+
+
+def terminate(pid: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+
+
+def terminate_all_others() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+
+@pytest.fixture
+def lanes(scripted: Scripted) -> Lanes:
+    return runner.lanes(3)
+
+
+def test_lanes_run_what_is_queued_once(scripted: Scripted, lanes: Lanes) -> None:
+    done: list[int] = []
+
+    def work(arguments: Mapping[str, Any], context: RunContext) -> Outcome:
+        done.append(context.execution_id)
+        return Outcome(Status.SUCCEEDED)
+
+    scripted.work = work
+    job = a_scripted_job(overlap="allow")
+    ids = [jobs.run_now(job, by="tester").pk for _ in range(20)]
+    errands = [
+        in_thread(lambda part=part: lanes.run(part)) for part in (ids[:15], ids[5:], [*ids[:3], *ids[:3], 10**12])
+    ]
+    for errand in errands:
+        errand.result()
+    assert sorted(done) == ids
+    assert counters(job) == counted(job) == (0, 20, 20, 0, 0)
+
+
+def test_one_end_that_cannot_be_written_costs_the_others_nothing(
+    scripted: Scripted, lanes: Lanes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = a_scripted_job(overlap="allow")
+    ids = [jobs.run_now(job, by="tester").pk for _ in range(6)]
+    write = executions.finish_many
+    poison = ids[2]
+
+    def refusing(endings: Any) -> list[bool]:
+        if any(ending.run.execution_id == poison and ending.outcome.messages == ("poison",) for ending in endings):
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 'x'::int")
+        return write(endings)
+
+    monkeypatch.setattr(executions, "finish_many", refusing)
+    scripted.work = lambda arguments, context: Outcome(
+        Status.SUCCEEDED, ("poison",) if context.execution_id == poison else ("fine",)
+    )
+    began = time.monotonic()
+    in_thread(lambda: lanes.run(ids)).result()
+    assert time.monotonic() - began < 5
+    ends = dict(Execution.objects.values_list("pk", "status"))
+    assert ends == {pk: Status.FAILED if pk == poison else Status.SUCCEEDED for pk in ids}
+    assert Execution.objects.get(pk=poison).messages[0] == "the end of the run could not be recorded"
+
+
+def test_lanes_go_on_after_all_connections_died(scripted: Scripted, lanes: Lanes) -> None:
+    job = a_scripted_job(overlap="allow")
+
+    def look(arguments: Mapping[str, Any], context: RunContext) -> Outcome:
+        clock.now()
+        return Outcome(Status.SUCCEEDED)
+
+    scripted.work = look
+    first = [jobs.run_now(job, by="tester").pk for _ in range(6)]
+    in_thread(lambda: lanes.run(first)).result()
+    terminate_all_others()
+
+    def again() -> bool:
+        ids = [jobs.run_now(job, by="tester").pk for _ in range(6)]
+        in_thread(lambda: lanes.run(ids)).result()
+        return not Execution.objects.filter(pk__in=ids).exclude(status=Status.SUCCEEDED).exists()
+
+    wait_for(again, deadline=10, what="lanes that run everything again")
+    assert not Execution.objects.filter(status=Status.RUNNING).exists()
+
+
+def test_lanes_are_healthy_after_runs_that_had_to_be_interrupted(scripted: Scripted, lanes: Lanes) -> None:
+    scripted.work = until_interrupted
+    job = a_scripted_job(overlap="allow", timeout_seconds=1)
+    ids = [jobs.run_now(job, by="tester").pk for _ in range(3)]
+    in_thread(lambda: lanes.run(ids)).result()
+    assert set(Execution.objects.values_list("status", flat=True)) == {Status.FAILED}
+    scripted.work = lambda arguments, context: Outcome(Status.SUCCEEDED)
+    more = [jobs.run_now(job, by="tester").pk for _ in range(9)]
+    in_thread(lambda: lanes.run(more)).result()
+    assert set(Execution.objects.filter(pk__in=more).values_list("status", flat=True)) == {Status.SUCCEEDED}
+
+
+def a_run(scripted: Scripted) -> Run:
+    execution = jobs.run_now(a_scripted_job(), by="tester")
+    [started] = executions.start([execution.pk], worker="w")
+    return Run(started)
+
+
+def test_an_interruption_reaches_the_work_and_nothing_after_it(scripted: Scripted) -> None:
+    interrupted_in_work = 0
+    for _ in range(200):
+        run = a_run(scripted) if _ == 0 else Run(run.started)  # noqa: F821 - bound in the first turn
+        entered = threading.Event()
+
+        def interrupt() -> None:
+            entered.wait()  # noqa: B023 - joined below
+            run.interrupt()  # noqa: B023 - joined below
+
+        interrupter = threading.Thread(target=interrupt)
+        interrupter.start()
+        try:
+            try:
+                run.enter()
+                entered.set()
+                sum(range(_ * 20))
+            finally:
+                run.leave()
+        except RunCancelled:
+            interrupted_in_work += 1
+        # Nothing is raised out here, whatever the moment.
+        interrupter.join()
+        sum(range(1000))
+    assert 0 <= interrupted_in_work <= 200
+
+
+def test_only_the_first_reason_to_stop_counts(scripted: Scripted) -> None:
+    run = a_run(scripted)
+    run.stop(Stop.CANCELLED)
+    run.stop(Stop.TIMED_OUT)
+    assert run.stop_reason is Stop.CANCELLED
+    with pytest.raises(RunCancelled):
+        run.check()
+
+
+def test_an_action_for_the_stop_of_a_run_that_has_been_stopped_is_taken_at_once(scripted: Scripted) -> None:
+    run = a_run(scripted)
+    run.stop(Stop.CANCELLED)
+    taken: list[int] = []
+    run.on_cancel(lambda: taken.append(1))
+    run.on_cancel(lambda: taken.append(1 // 0))
+    assert taken == [1]
+
+
+def test_exactly_one_caller_may_write_the_end(scripted: Scripted) -> None:
+    run = a_run(scripted)
+    assert [run.end(), run.end(), run.end()] == [True, False, False]
