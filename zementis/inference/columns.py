@@ -56,9 +56,11 @@ def _number(array: Column, field: Field) -> Column:
     if field.type == "FLOAT":
         # A PMML field or ONNX input of single precision holds no more; the splits of a tree were chosen among such.
         values = values.astype(np.float32).astype(np.float64)
-    if np.isinf(values).any():
-        values = np.where(np.isinf(values), np.nan, values)
-    known = values[~np.isnan(values)] if field.type in {"INTEGER", "BOOLEAN"} else values[:0]
+    finite = np.isfinite(values)
+    known = values
+    if not finite.all():
+        known = values[finite]
+        values = np.where(finite, values, np.nan)
     if field.type == "INTEGER" and (np.rint(known) != known).any():
         raise _refusal(f"Input '{field.name}' takes whole numbers.")
     if field.type == "BOOLEAN" and not np.isin(known, (0.0, 1.0)).all():

@@ -102,7 +102,7 @@ class OnnxScorer:
         names = [name for output in self._outputs for name in output.columns]
         if not parts:
             return {name: _typed(np.empty(0), types[name]) for name in names}
-        joined = (np.concatenate([part[place] for part in parts]) for place in range(len(names)))
+        joined = parts[0] if len(parts) == 1 else [np.concatenate(column) for column in zip(*parts, strict=True)]
         return {name: _typed(column, types[name]) for name, column in zip(names, joined, strict=True)}
 
     def close(self) -> None:
@@ -218,10 +218,12 @@ def _probe(tensor: _Input, rows: int) -> Any:
 
 def _typed(column: Column, kind: str) -> Column:
     if kind in {"DOUBLE", "FLOAT"}:
-        return column.astype(np.float64)
+        numbers = column.astype(np.float64)
+        numbers[~np.isfinite(numbers)] = np.nan
+        return numbers
     if kind == "INTEGER":
         return column.astype(np.int64)
-    return column.astype(bool) if kind == "BOOLEAN" else column.astype(object)
+    return column.astype(bool if kind == "BOOLEAN" else object, copy=False)
 
 
 def first_line(error: BaseException) -> str:

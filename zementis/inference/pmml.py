@@ -42,6 +42,7 @@ DEFAULT_NAMESPACE = "http://www.dmg.org/PMML-4_4"
 _MISSING_VALUE_STRATEGIES = frozenset({"lastPrediction", "defaultChild", "weightedConfidence", "aggregateNodes"})
 _INPUT_USAGES = frozenset({"active"})
 _DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
+_SINGLE = struct.Struct("<f")
 _NUMBER = re.compile(r"[+-]?\d{1,15}(\.\d{1,17})?")
 _WRITTEN_DATES = ("%a %b %d %H:%M:%S %Y", "%m/%d/%y %H:%M:%S", "%b %d, %Y", "%d/%m/%Y")
 
@@ -79,7 +80,7 @@ class Document:
         single = {field.name for field in self.inputs if field.type == "FLOAT"}
         for predicate in self.model.iter("SimplePredicate"):
             if predicate.get("field") in single:
-                predicate.set("value", _single_precision(predicate.get("value", "")))
+                predicate.set("value", _written_out(predicate.get("value", "")))
         return xml.serialise(self.root, namespace=self.namespace)
 
     def bounds(self) -> dict[str, list[float]]:
@@ -152,10 +153,16 @@ def _model(root: Element) -> Element:
     return models[0]
 
 
-def _single_precision(text: str) -> str:
+def single_precision(number: float) -> float:
+    """Give the nearest number of single precision. Raises OverflowError where it holds none."""
+    rounded: float = _SINGLE.unpack(_SINGLE.pack(number))[0]
+    return rounded
+
+
+def _written_out(text: str) -> str:
     """Give a number's nearest single-precision value, written with all its digits; other text as it is."""
     try:
-        return repr(struct.unpack("<f", struct.pack("<f", float(text)))[0])
+        return repr(single_precision(float(text)))
     except (ValueError, OverflowError):
         return text
 

@@ -6,20 +6,31 @@ in double precision; a field declared ``float`` holds single-precision values, s
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 from xml.etree.ElementTree import Element  # noqa: S405  # a type only; xml.py parses
 
 import numpy as np
 
 from zementis.inference.expressions import NotCompilable
+from zementis.inference.pmml import single_precision
 
 LESS_OR_EQUAL, EQUAL = 0, 4
 _MISSING_IGNORED = frozenset({"none", "nullPrediction"})
+# Each PMML operator: the kind of test, whether it is the opposite, and whether it stops short of the value itself.
+_OPERATORS = {
+    "lessOrEqual": (LESS_OR_EQUAL, False, False),
+    "greaterThan": (LESS_OR_EQUAL, True, False),
+    "lessThan": (LESS_OR_EQUAL, False, True),
+    "greaterOrEqual": (LESS_OR_EQUAL, True, True),
+    "equal": (EQUAL, False, False),
+    "notEqual": (EQUAL, True, False),
+}
 
 
-@dataclass(frozen=True, slots=True)
-class Test:
+class Test(NamedTuple):
     """``x <= split`` or ``x == split`` on a feature, or its opposite."""
 
     feature: int
@@ -135,7 +146,7 @@ class _Planting:
                 guarded.add(test.feature)
                 # No number is above infinity: only a missing value fails this test.
                 guard = self._add_node(
-                    Test(test.feature, LESS_OR_EQUAL, np.inf, negated=False), hole, missing_true=False
+                    Test(test.feature, LESS_OR_EQUAL, math.inf, negated=False), hole, missing_true=False
                 )
                 self._add_leaf(node, (guard, False))
                 hole = (guard, True)
@@ -223,22 +234,14 @@ def _simple(predicate: Element, forest: Forest) -> Test:
         split = float(predicate.get("value", ""))
     except ValueError as error:
         raise NotCompilable(f"a test of '{name}' without a number") from error
-    if kind == "FLOAT":
-        split = float(np.float32(split))
-    feature = forest.features.setdefault(name, len(forest.features))
-    below = float(np.nextafter(split, -np.inf))
-    tests = {
-        "lessOrEqual": Test(feature, LESS_OR_EQUAL, split, negated=False),
-        "greaterThan": Test(feature, LESS_OR_EQUAL, split, negated=True),
-        # The operator's fast path knows one kind of test, so "less than" is "at most the next number below".
-        "lessThan": Test(feature, LESS_OR_EQUAL, below, negated=False),
-        "greaterOrEqual": Test(feature, LESS_OR_EQUAL, below, negated=True),
-        "equal": Test(feature, EQUAL, split, negated=False),
-        "notEqual": Test(feature, EQUAL, split, negated=True),
-    }
-    if operator not in tests:
+    if operator not in _OPERATORS:
         raise NotCompilable(f"the test {operator}")
-    return tests[operator]
+    if kind == "FLOAT":
+        split = single_precision(split)
+    mode, negated, below = _OPERATORS[operator]
+    # The operator's fast path knows one kind of test, so "less than" is "at most the next number below".
+    split = math.nextafter(split, -math.inf) if below else split
+    return Test(forest.features.setdefault(name, len(forest.features)), mode, split, negated)
 
 
 def scores(node: Element | None, classes: Iterable[str]) -> list[float]:

@@ -122,6 +122,12 @@ def test_an_unknown_operator_is_refused() -> None:
     assert refusal(model([make_node("NoSuchThing", ["x"], ["y"])])).startswith("onnxruntime cannot load the model:")
 
 
+def test_an_infinite_answer_is_no_value() -> None:
+    made = model([make_node("Log", ["x"], ["y"])], outputs=[("y", FLOAT, (None, 2))])
+    answers = loaded(made).score({"x[0]": np.array([0.0]), "x[1]": np.array([1.0])})
+    assert (np.isnan(answers["y[0]"]).tolist(), answers["y[1]"].tolist()) == ([True], [0.0])
+
+
 def test_a_missing_value_is_refused_unless_the_graph_replaces_it() -> None:
     with pytest.raises(ScoringError, match="Input 'x\\[0\\]' has no value in 1 of 2 rows"):
         loaded(row_sums()).score({"x[0]": np.array([1.0, np.nan]), "x[1]": np.ones(2)})
