@@ -80,6 +80,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "jobsite.health.HealthMiddleware",
+    "voltmx.middleware.VendorErrorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -147,6 +148,7 @@ UNFOLD = {
     "SITE_TITLE": "Jobsite",
     "SITE_HEADER": "Jobsite",
     "SITE_SYMBOL": "schedule",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "scheduler.admin.site.favicon"}],
     "STYLES": ["scheduler.admin.site.stylesheet"],
     "SCRIPTS": ["scheduler.admin.site.script"],
     "DASHBOARD_CALLBACK": "scheduler.admin.dashboard.context",

@@ -9,6 +9,7 @@ import logging
 import uuid
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from typing import Any
 
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
@@ -61,8 +62,12 @@ def success() -> Response:
 
 def fail(status: int, message: str, result: Details = None, *, headers: Mapping[str, str] | None = None) -> Response:
     """Return the FAIL envelope: ``message`` one short sentence, ``result`` field -> problems, or None."""
-    body = {"status": "FAIL", "result": result, "message": message, "token": None}
-    return Response(body, status=status, headers=dict(headers or {}))
+    return Response(fail_body(status, message, result), status=status, headers=dict(headers or {}))
+
+
+def fail_body(status: int, message: str, result: Details = None) -> dict[str, Any]:
+    """Return the FAIL envelope alone."""
+    return {"status": "FAIL", "result": result, "message": message, "token": None}
 
 
 def refusal_of(error: Exception) -> tuple[int, str, Details, dict[str, str]]:
@@ -129,8 +134,13 @@ _AUTH_CODES = {400: -2, 401: -4, 404: -3, 405: -3, 413: -2, 415: -2, 429: -5}
 
 def auth_fail(status: int, message: str, *, headers: Mapping[str, str] | None = None) -> Response:
     """Return the login door's error shape."""
+    return Response(auth_body(status, message), status=status, headers=dict(headers or {}))
+
+
+def auth_body(status: int, message: str) -> dict[str, Any]:
+    """Return the login door's error shape alone."""
     code = _AUTH_CODES.get(status, -1)
-    body = {
+    return {
         "domain": "AUTH",
         "code": code,
         "mfcode": f"Auth{code}",
@@ -139,7 +149,6 @@ def auth_fail(status: int, message: str, *, headers: Mapping[str, str] | None = 
         "requestid": str(uuid.uuid4()),
         "httpstatus": HTTPStatus(status).phrase,
     }
-    return Response(body, status=status, headers=dict(headers or {}))
 
 
 def auth_fail_of(error: Exception) -> Response:
