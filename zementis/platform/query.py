@@ -21,7 +21,8 @@ from zementis.job_form import shown
 from zementis.models import ManagedObject
 
 _TOKEN = re.compile(
-    r"\s*(?:(?P<text>'(?:[^']|'')*')|(?P<number>-?\d+(?:\.\d+)?)(?![\w.])|(?P<name>[A-Za-z_][\w.\-]*)|(?P<mark>[(),]))"
+    r"\s*(?:(?P<text>'(?:[^']|'')*')|(?P<number>-?\d+(?:\.\d+)?)(?![\w.])|(?P<name>[A-Za-z_][\w.\-]*)|(?P<mark>[(),]))",
+    re.ASCII,
 )
 _COLUMNS = {"type": "type", "name": "name", "owner": "owner", "id": "pk"}
 _COMPARISONS = {"eq": "exact", "ne": "exact", "gt": "gt", "ge": "gte", "lt": "lt", "le": "lte"}
@@ -138,7 +139,7 @@ class _Parser:
             return _fragment([first, *rest[:-1]], "has_key", rest[-1])
         if name in {"bygroupid", "isinhierarchyof"}:
             digits = argument.text.strip("'")
-            if not digits.isdigit() or int(digits) > _LARGEST_ID:
+            if not _is_id(digits):
                 raise Unprocessable(f"{name} takes an id, not '{shown(argument.text)}'.")
             if name == "bygroupid":
                 return Q(
@@ -153,7 +154,7 @@ class _Parser:
         lookup = _COMPARISONS[comparison]
         if path in _COLUMNS:
             value = _plain(token)
-            if path == "id" and (not value.isdigit() or int(value) > _LARGEST_ID):
+            if path == "id" and not _is_id(value):
                 raise Unprocessable(f"id is compared with an id, not with '{shown(value)}'.")
             if lookup == "exact" and "*" in value:
                 return Q(**{f"{_COLUMNS[path]}__regex": _wildcards(value)})
@@ -203,6 +204,10 @@ def _fragment(path: list[str], lookup: str, value: Any) -> Q:
     # Through a sub-query: a comparison with an absent key is null, and so would its negation be.
     rows = ManagedObject.objects.annotate(queried=found).filter(**{f"queried__{lookup}": value})
     return Q(pk__in=rows.values("pk"))
+
+
+def _is_id(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 19 and int(text) <= _LARGEST_ID
 
 
 def _plain(token: _Token) -> str:
