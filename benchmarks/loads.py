@@ -3,44 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from benchmarks import report, workload
 from benchmarks.plan import Plan
 from benchmarks.pushes import Pushes
 from benchmarks.rig import Process, Rig
+from benchmarks.running import running
 
 # Jobs that are due in one second mostly say so in the same words.
 SHARED = "0 0 3 * * ?"
-SLOTS = 8
-
-
-@contextmanager
-def _running(rig: Rig, *, worker: bool) -> Iterator[list[Process]]:
-    """Run a beat, and a worker if wanted, for the block."""
-    processes = [rig.worker(slots=SLOTS)] if worker else []
-    processes.append(rig.beat())
-    try:
-        _wait_for_beat(processes)
-        yield processes
-    finally:
-        for process in reversed(processes):
-            process.stop()
-
-
-def _wait_for_beat(processes: Sequence[Process]) -> None:
-
-    pid = processes[-1].pid
-    workload.wait_until(
-        lambda: bool(workload.execute("SELECT 1 FROM scheduler_process WHERE kind = 'beat' AND pid = %s", [pid])),
-        processes=processes,
-        seconds=60,
-        what="the beat says it is alive",
-    )
-    # It says so as it starts; what it loads at its first ticks must not be part of what is measured next.
-    time.sleep(1.5)
 
 
 def alone(rig: Rig, plan: Plan) -> list[dict[str, Any]]:
@@ -55,7 +28,7 @@ def alone(rig: Rig, plan: Plan) -> list[dict[str, Any]]:
         workload.quiet(jobs)
         if shared:
             workload.schedule(1, jobs, SHARED, starting=_far())
-        with _running(rig, worker=False) as processes:
+        with running(rig, worker=False) as processes:
             for what in passes:
                 seconds = _claim_all(rig, jobs, processes)
                 rows.append(
@@ -101,7 +74,7 @@ def bursts(rig: Rig, plan: Plan) -> list[dict[str, Any]]:
             continue
         workload.quiet(jobs)
         workload.schedule(1, jobs, SHARED, starting=_far())
-        with _running(rig, worker=True) as processes:
+        with running(rig, worker=True) as processes:
             with Pushes(rig.redis_address()) as pushes:
                 second = workload.next_second(3)
                 workload.due_at(second, jobs)
@@ -124,7 +97,7 @@ def steady(rig: Rig, plan: Plan) -> list[dict[str, Any]]:
         period = max(p for p in (1, 2, 3, 5, 10, 15, 30, 60) if p == 1 or p * rate <= plan.jobs[-1])
         jobs = rate * period
         workload.quiet(jobs)
-        with _running(rig, worker=True) as processes:
+        with running(rig, worker=True) as processes:
             start = -(-workload.next_second(4) // 60) * 60 if period == 60 and plan.steady_seconds > 30 else 0
             start = start or workload.next_second(4)
             with Pushes(rig.redis_address()) as pushes:
@@ -153,7 +126,7 @@ def shape(rig: Rig, plan: Plan) -> list[dict[str, Any]]:
     if jobs > plan.jobs[-1]:
         return []
     workload.quiet(jobs)
-    with _running(rig, worker=True) as processes:
+    with running(rig, worker=True) as processes:
         minute = workload.next_second(8) // 60 + 1
         # So that one quarter hour falls into any ten minutes, and into the first two of a short run.
         quarter = (minute + 1) % 15

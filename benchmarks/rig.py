@@ -145,16 +145,18 @@ class Rig:
         pool: str = "threads",
         slots: int = 8,
         app: str = "jobsite",
+        connected: bool = True,
         **environment: str,
     ) -> Process:
-        """Start a worker and return once it takes messages."""
+        """Start a worker; return once it waits for messages, or at once where it is not to be waited for."""
         process = self.start(
             name,
             *("-m", "celery", "-A", app, "worker", "-Q", queue, "-P", pool, "-c", str(slots), "-n", f"{name}@%h"),
             *("--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "info"),
             **{"LOG_LEVEL": "warning", **environment},
         )
-        process.wait_until_connected(self.redis(), queue)
+        if connected:
+            process.wait_until_connected(self.redis(), queue)
         return process
 
 

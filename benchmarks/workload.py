@@ -56,6 +56,14 @@ def due_at(second: int, jobs: int) -> None:
     execute("UPDATE scheduler_jobstate SET next_fire_at = to_timestamp(%s) WHERE job_id <= %s", [second, jobs])
 
 
+def spread(second: int, jobs: int, rate: int) -> None:
+    """Make the first ``jobs`` jobs due one after the other, ``rate`` of them a second, from a second since 1970."""
+    execute(
+        "UPDATE scheduler_jobstate SET next_fire_at = to_timestamp(%s + (job_id - 1)::float8 / %s) WHERE job_id <= %s",
+        [second, rate, jobs],
+    )
+
+
 def fires() -> list[Fire]:
     """Return all fires, in the order of their rows."""
     rows = execute(

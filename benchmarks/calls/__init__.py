@@ -1,0 +1,1 @@
+"""A kind of job that makes one HTTP call, and the endpoint it calls."""
