@@ -85,6 +85,7 @@ class Supervisor:
             # Only who is still the same process: psutil compares its start.
             with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
                 process.kill()
+        psutil.wait_procs(below, timeout=1)
         leftovers.record(self._home, [])
         for log in self._logs.values():
             log.close()
@@ -136,14 +137,18 @@ def _back_off(ends: int) -> float:
 
 
 async def _end(children: list[Child], *, patience: float) -> None:
+    """Ask in order, then promptly, then kill; each step only whom the one before did not end."""
     waits = [asyncio.create_task(child.wait()) for child in children]
-    for stage, seconds in (("stop_signal", patience), ("kill_signal", _PROMPT_SECONDS), (None, _PROMPT_SECONDS)):
-        for child in children:
-            child.send(getattr(child.program, stage) if stage else signal.SIGKILL)
-        if waits:
-            _, running = await asyncio.wait(waits, timeout=seconds)
-            if not running:
-                break
+    steps = (("stop_signal", patience), ("kill_signal", _PROMPT_SECONDS), (None, _PROMPT_SECONDS))
+    for step, seconds in steps if waits else ():
+        for child in filter(lambda each: each.running, children):
+            signum = getattr(child.program, step) if step else signal.SIGKILL
+            if step != "stop_signal":
+                say(f"jobsite   | child.slow_to_end name={child.program.name} sending={signum.name}")
+            child.send(signum)
+        _, running = await asyncio.wait(waits, timeout=seconds)
+        if not running:
+            break
     await asyncio.gather(*(child.bury() for child in children))
 
 
