@@ -10,11 +10,12 @@ from contextlib import suppress
 from typing import Any
 
 from billiard import process as multiprocessing
-from celery.signals import worker_process_init, worker_ready, worker_shutting_down
+from celery.signals import worker_init, worker_process_init, worker_ready, worker_shutting_down
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
 from scheduler import executions, processes, runner
+from scheduler.connections import lose_idle_transactions
 from scheduler.lanes import Lanes
 from scheduler.models import Process
 
@@ -64,6 +65,12 @@ _lanes: list[Lanes] = []
 def lanes() -> Lanes | None:
     """Return the lanes of this worker; None where its pool has processes, each of which does one run at a time."""
     return _lanes[0] if _lanes else None
+
+
+@worker_init.connect  # type: ignore[untyped-decorator]
+def _limit(**_: Any) -> None:
+    """Before any connection, and before the children of a pool are forked, which inherit it."""
+    lose_idle_transactions()
 
 
 @worker_ready.connect  # type: ignore[untyped-decorator]

@@ -387,8 +387,10 @@ def terminate_all_others() -> None:
 
 
 @pytest.fixture
-def lanes(scripted: Scripted) -> Lanes:
-    return runner.lanes(3)
+def lanes(scripted: Scripted) -> Iterator[Lanes]:
+    """Three lanes, whose threads outlive the test but not their database connections."""
+    yield runner.lanes(3)
+    terminate_all_others()
 
 
 def test_lanes_run_what_is_queued_once(scripted: Scripted, lanes: Lanes) -> None:
