@@ -141,7 +141,7 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "Jobsite",
     "VERSION": "0.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
-    # No schema is served yet, so nothing is to be said about what it would lack.
+    # The schema lists all addresses but does not yet describe every body; the check would name each of these.
     "ENABLE_DJANGO_DEPLOY_CHECK": False,
 }
 UNFOLD = {
