@@ -78,12 +78,12 @@ class ExecutionAdmin(ReadOnlyAdmin):
         return markup.instant(execution.scheduled_for)
 
     @display(description="Late")
-    def late(self, execution: Execution) -> str:
-        return words.duration(words.lateness(execution))
+    def late(self, execution: Execution) -> SafeString:
+        return format_html('<span class="c-mono">{}</span>', words.duration(words.lateness(execution)))
 
     @display(description="Took")
-    def took(self, execution: Execution) -> str:
-        return words.duration(execution.duration)
+    def took(self, execution: Execution) -> SafeString:
+        return format_html('<span class="c-mono">{}</span>', words.duration(execution.duration))
 
     @display(description="Asked by")
     def trigger_label(self, execution: Execution) -> str:

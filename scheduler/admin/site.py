@@ -42,6 +42,11 @@ def script(request: HttpRequest) -> str:
     return static("scheduler/console.js")
 
 
+def favicon(request: HttpRequest) -> str:
+    """Return the address of the icon in the browser's tab."""
+    return static("scheduler/favicon.svg")
+
+
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """Return the side bar: the core's tables first, then each application's that the user may see."""
     apps = {app["app_label"]: app for app in admin.site.get_app_list(request)}

@@ -21,6 +21,8 @@ from scheduler.models import Execution, JobState, Process, Status, Trigger
 
 DAY = timedelta(hours=24)
 CAP = 10_000
+# The dashboard refreshes itself: it reads no more of the day than this, newest first.
+WIDEST = 100_000
 LISTED = 12
 
 _HOURS = """
@@ -106,7 +108,7 @@ class Waiting:
 def last_day(now: datetime) -> LastDay:
     """Return how the last 24 hours went, by the hour."""
     since = (now - DAY).replace(minute=0, second=0, microsecond=0)
-    looked: Window = window(since=since)
+    looked: Window = window(since=since, widest=WIDEST)
     with connection.cursor() as cursor:
         cursor.execute(_HOURS, [looked.low, looked.high, since])
         found = {(hour, Status(status)): count for hour, status, count in cursor.fetchall()}
@@ -159,7 +161,7 @@ def coming(now: datetime) -> QuerySet[JobState]:
 
 def failures(now: datetime) -> list[Execution]:
     """Return the newest failed runs of the last 24 hours, as far as the window reaches."""
-    looked = window(since=now - DAY)
+    looked = window(since=now - DAY, widest=WIDEST)
     failed = Execution.objects.filter(pk__gte=looked.low, pk__lt=looked.high, status=Status.FAILED)
     return list(failed.select_related("job").order_by("-pk")[:LISTED])
 

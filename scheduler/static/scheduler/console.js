@@ -84,7 +84,9 @@
       window.history.replaceState(null, "", address);
       tellTimes(rows);
       const boxes = rows.querySelectorAll("tr input.action-select");
-      if (window.Actions && boxes.length) window.Actions(boxes);
+      if (window.Actions && boxes.length) {
+        window.Actions(boxes, { parent: rows.closest(".result-list-wrapper") });
+      }
     }
 
     input.addEventListener("input", () => {
