@@ -1,0 +1,84 @@
+"""Another console that speaks this very API, read as a client would: login, list, each job."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import requests
+
+from voltmx.jsontext import UnreadableJson, loads
+
+_TIMEOUT = (10, 60)
+_LARGEST_ANSWER = 256 << 20
+_PIECE = 1 << 16
+
+
+class ConsoleError(Exception):
+    """The other console did not answer as the reference says; the text is one sentence for people."""
+
+
+class Console:
+    """A session with a console. Every method raises ``ConsoleError``."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url.rstrip("/")
+        self._session = requests.Session()
+        self._headers: dict[str, str] = {}
+
+    def log_in(self, user: str, password: str) -> None:
+        """Log in; the token serves all further calls."""
+        answer = self._call("POST", "/authService/accounts/login", data={"userid": user, "password": password})
+        claims = answer.get("claims_token") if isinstance(answer, dict) else None
+        token = claims.get("value") if isinstance(claims, dict) else None
+        if not isinstance(token, str) or not token:
+            raise ConsoleError("the login's answer has no claims token")
+        self._headers = {"X-VoltMX-Authorization": token}
+
+    def jobs(self) -> list[Mapping[str, Any]]:
+        """Return "Get All Jobs"."""
+        listed = self._call("GET", "/admin/api/jobs/job")
+        if not isinstance(listed, list) or not all(isinstance(job, dict) for job in listed):
+            raise ConsoleError("the list of jobs is not a list of objects")
+        return listed
+
+    def job(self, number: int) -> Mapping[str, Any]:
+        """Return "Get All Job Details with Job ID", under the address that the reference prints."""
+        details = self._call("GET", f"/admin/api/jobs/job{number}")
+        if not isinstance(details, dict):
+            raise ConsoleError(f"the details of job {number} are not an object")
+        return details
+
+    def _call(self, method: str, path: str, **options: Any) -> Any:
+        try:
+            with self._session.request(
+                method,
+                self._url + path,
+                headers=self._headers,
+                timeout=_TIMEOUT,
+                allow_redirects=False,
+                stream=True,
+                **options,
+            ) as response:
+                body = bytearray()
+                for piece in response.iter_content(_PIECE):
+                    body += piece
+                    if len(body) > _LARGEST_ANSWER:
+                        raise ConsoleError(f"{path} answers more than {_LARGEST_ANSWER} bytes")
+        except requests.RequestException as error:
+            raise ConsoleError(f"{path} cannot be called: {type(error).__name__}") from None
+        if response.status_code != 200:
+            raise ConsoleError(f"{path} answers HTTP status {response.status_code}{_told(bytes(body))}")
+        try:
+            return loads(bytes(body))
+        except UnreadableJson as error:
+            raise ConsoleError(f"{path} does not answer JSON: {error.problem}") from None
+
+
+def _told(body: bytes) -> str:
+    try:
+        value = loads(body)
+    except UnreadableJson:
+        return ""
+    message = value.get("message") if isinstance(value, dict) else None
+    return f": {message}"[:300] if isinstance(message, str) else ""
