@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
@@ -69,7 +70,7 @@ def create(kind: str, definition: Definition, *, by: str, number: int | None = N
         fires = next_fire_at if job.active else None
         entry = entries.create(job, fires, now=now)
         job.state = JobState.objects.create(job=job, next_fire_at=fires, entry=entry)
-        _record(job, JobChange.Verb.CREATED, by, differences(kind, None, definition))
+        _record(job, JobChange.Verb.CREATED, by, differences(kind, None, definition), at=now)
         _wake()
     logger.info("job.created kind=%s job=%s by=%s next_fire_at=%s", kind, job.number, by, fires)
     return job
@@ -131,7 +132,7 @@ def update(job: Job, changes: Mapping[str, Any], *, by: str) -> Job:
             )
         if stored.state.entry_id is not None:
             entries.update(stored, stored.state.entry_id, next_fire_at)
-        _record(stored, _verb(before, after), by, differences(stored.kind, before, after))
+        _record(stored, _verb(before, after), by, differences(stored.kind, before, after), at=now)
         _wake()
         transaction.on_commit(lambda: messages.publish(hints))
     logger.info("job.updated kind=%s job=%s by=%s next_fire_at=%s", stored.kind, stored.number, by, next_fire_at)
@@ -162,7 +163,8 @@ def delete(job: Job, *, by: str) -> None:
         cursor.execute("DELETE FROM scheduler_attempt WHERE execution_id = ANY(%s)", [ids])
         cursor.execute("DELETE FROM scheduler_execution WHERE job_id = %s", [job.pk])
         entry_id = stored.state.entry_id
-        _record(stored, JobChange.Verb.DELETED, by, differences(stored.kind, Definition.of(stored), None))
+        last = differences(stored.kind, Definition.of(stored), None)
+        _record(stored, JobChange.Verb.DELETED, by, last, at=clock.exact_now())
         cursor.execute("DELETE FROM scheduler_jobstate WHERE job_id = %s", [job.pk])
         cursor.execute("DELETE FROM scheduler_job WHERE id = %s", [job.pk])
         if entry_id is not None:
@@ -268,8 +270,11 @@ def _verb(before: Definition, after: Definition) -> JobChange.Verb:
     return JobChange.Verb.UPDATED
 
 
-def _record(job: Job, verb: JobChange.Verb, by: str, changes: dict[str, Any]) -> None:
-    JobChange.objects.create(job_id=job.pk, kind=job.kind, number=job.number, by=by, verb=verb, changes=changes)
+def _record(job: Job, verb: JobChange.Verb, by: str, changes: dict[str, Any], *, at: datetime) -> None:
+    """Write what was done. ``at`` is the instant the clock goes by: what was due up to it is the old definition's."""
+    JobChange.objects.create(
+        job_id=job.pk, kind=job.kind, number=job.number, at=at, by=by[:254], verb=verb, changes=changes
+    )
 
 
 def _wake() -> None:
