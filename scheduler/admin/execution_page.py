@@ -11,6 +11,7 @@ from django.template.response import TemplateResponse
 
 from scheduler import clock
 from scheduler.console import words
+from scheduler.console.runs import usual_seconds
 from scheduler.models import Execution, Payload, Reason, Status, Trigger
 
 WHY = {
@@ -82,6 +83,7 @@ def _live(model_admin: Any, request: HttpRequest, execution: Execution) -> dict[
         "elapsed": clock.now() - execution.started_at
         if execution.started_at and execution.status == Status.RUNNING
         else None,
+        "usual": usual_seconds([execution.job_id]).get(execution.job_id) if is_open else None,
         "said": words.said_by(execution),
         "attempts": list(execution.attempts.all()),
         "payload": payload,

@@ -130,7 +130,14 @@ class JobAdmin(ConsoleAdmin):
     def last_run(self, job: Job) -> SafeString:
         if job.state.last_status is None:
             return SafeString(words.NOTHING)
-        return format_html("{} {}", markup.pill(job.state.last_status), markup.ago(job.state.last_ended_at))
+        lates = [tick.late for tick in getattr(job, "ticks", ()) if tick.late is not None]
+        late = f"{words.duration(max(lates[-1], 0.0))} late" if lates else ""
+        return format_html(
+            '<span class="c-last">{} {} <small class="c-sub c-mono">{}</small></span>',
+            markup.pill(job.state.last_status),
+            markup.ago(job.state.last_ended_at),
+            late,
+        )
 
     @display(description="Runs", ordering="state__failure_count")
     def counts(self, job: Job) -> SafeString:

@@ -15,11 +15,12 @@ _ICONS = {
     "job": "schedule",
     "execution": "play_circle",
     "process": "dns",
+    "limit": "speed",
     "jobchange": "history",
     "user": "person",
     "group": "group",
 }
-_FIRST = ("job", "execution", "process", "jobchange")
+_FIRST = ("job", "execution", "process", "limit", "jobchange")
 _LAST = ("django_celery_beat", "auth")
 
 

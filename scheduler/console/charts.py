@@ -36,11 +36,12 @@ class Dot:
 
 @dataclass(frozen=True)
 class Tick:
-    """One run in a strip: how long it took, in seconds, its colour and what its tooltip says."""
+    """One run in a strip: how long it took and how late it began, in seconds, its colour and its tooltip."""
 
     seconds: float
     tone: str
     title: str
+    late: float | None = None
 
 
 @dataclass(frozen=True)
@@ -94,13 +95,14 @@ def dots(series: Sequence[Dot], *, name: str, width: int = 480, height: int = 13
     ]  # fmt: skip
     points = [
         format_html(
-            '<a href="{}"><circle class="c-f-{}" cx="{}" cy="{}" r="{}"><title>{}</title></circle></a>',
-            dot.href, dot.tone, _n(left + (position + 0.5) * step), _n(low - dot.value / top * (low - 12)),
+            '<a href="{}" tabindex="-1" aria-label="{}"><circle class="c-f-{}" cx="{}" cy="{}" r="{}">'
+            "<title>{}</title></circle></a>",
+            dot.href, dot.title, dot.tone, _n(left + (position + 0.5) * step), _n(low - dot.value / top * (low - 12)),
             _n(min(4.0, max(2.0, step / 2.5))), dot.title,
         )
         for position, dot in enumerate(series)
     ]  # fmt: skip
-    return _svg([*lines, *points], name=name, width=width, height=height, css="c-chart")
+    return _svg([*lines, *points], name=name, width=width, height=height, css="c-chart", role="group")
 
 
 def strip(ticks: Sequence[Tick], *, slots: int, height: int = 24, step: int = 3) -> SafeString:
@@ -182,10 +184,10 @@ def _text(x: float, y: float, text: str, anchor: str) -> SafeString:
     return format_html('<text x="{}" y="{}" text-anchor="{}">{}</text>', _n(x), _n(y), anchor, text)
 
 
-def _svg(parts: Sequence[SafeString], *, name: str, width: int, height: int, css: str) -> SafeString:
+def _svg(parts: Sequence[SafeString], *, name: str, width: int, height: int, css: str, role: str = "img") -> SafeString:
     return format_html(
-        '<svg class="{}" viewBox="0 0 {} {}" width="{}" height="{}" role="img" aria-label="{}">{}</svg>',
-        css, width, height, width, height, name, _join(parts),
+        '<svg class="{}" viewBox="0 0 {} {}" width="{}" height="{}" role="{}" aria-label="{}">{}</svg>',
+        css, width, height, width, height, role, name, _join(parts),
     )  # fmt: skip
 
 

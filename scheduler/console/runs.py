@@ -21,10 +21,12 @@ CALENDAR_WEEKS = 53
 
 # Through the unique index on (job, number), newest first, for each job of a page.
 _STRIPS = """
-SELECT job.id, run.number, run.status, run.scheduled_for, run.seconds
+SELECT job.id, run.number, run.status, run.scheduled_for, run.seconds, run.late
   FROM unnest(%s::bigint[]) job(id),
        LATERAL (SELECT number, status, scheduled_for,
-                       extract(epoch FROM coalesce(ended_at, clock_timestamp()) - started_at)::float8 AS seconds
+                       extract(epoch FROM coalesce(ended_at, clock_timestamp()) - started_at)::float8 AS seconds,
+                       extract(epoch FROM CASE WHEN attempt > 1 THEN created_at ELSE started_at END
+                                          - scheduled_for)::float8 AS late
                   FROM scheduler_execution
                  WHERE job_id = job.id AND number IS NOT NULL
                  ORDER BY number DESC LIMIT %s) run
@@ -61,11 +63,11 @@ def strips(job_pks: Iterable[int]) -> dict[int, list[Tick]]:
     found: dict[int, list[Tick]] = {pk: [] for pk in job_pks}
     with connection.cursor() as cursor:
         cursor.execute(_STRIPS, [list(found), STRIP])
-        for job_pk, number, status, scheduled_for, seconds in cursor.fetchall():
+        for job_pk, number, status, scheduled_for, seconds, late in cursor.fetchall():
             known = Status(status)
             took = f", {words.duration(seconds)}" if seconds is not None else ""
             title = f"{number} {known.label}{took}, {scheduled_for:%m-%d %H:%M}"
-            found[job_pk].append(Tick(seconds or 0.0, words.TONES[known], title))
+            found[job_pk].append(Tick(seconds or 0.0, words.TONES[known], title, late))
     return found
 
 

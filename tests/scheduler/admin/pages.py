@@ -21,7 +21,7 @@ def text(response: HttpResponse) -> str:
     return response.content.decode()
 
 
-def act(client: Client, action: str, *pks: int, model: str = "scheduler_job", **extra: Any) -> Any:
+def act(client: Client, action: str, *pks: int | str, model: str = "scheduler_job", **extra: Any) -> Any:
     """Perform an action of a list on the rows `pks`."""
     data = {"action": action, "_selected_action": [str(pk) for pk in pks], **extra}
     return client.post(url(f"{model}_changelist"), data)
