@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from scheduler import job_types
 from scheduler.exceptions import InvalidJob
-from scheduler.job_types import Outcome, RunContext
+from scheduler.job_types import Outcome, RunCancelled, RunContext
+from scheduler.models.execution import Status
 from voltmx.arguments import Arguments
 from voltmx.reading import Problems
-
-if TYPE_CHECKING:
-    from voltmx.foundry.operation import Result
 
 KIND = "voltmx"
 
@@ -44,8 +42,14 @@ class ServiceJob:
         from voltmx.foundry import operation
 
         call = Arguments.of(arguments)
-        result = operation.perform(call, context)
-        return _mailed(call, context, result)
+        try:
+            outcome = operation.perform(call, context).outcome
+        except RunCancelled:
+            if context.seconds_left <= 0:
+                _tell(call, context, Outcome(Status.FAILED, ("it was stopped at its time limit",), retryable=True))
+            raise
+        problem = _tell(call, context, outcome)
+        return replace(outcome, messages=(*outcome.messages, problem)) if problem else outcome
 
     def masked(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Return ``arguments`` with credentials as asterisks."""
@@ -55,13 +59,13 @@ class ServiceJob:
         """Nothing is kept beside the executions themselves."""
 
 
-def _mailed(call: Arguments, context: RunContext, result: Result) -> Outcome:
-    outcome = result.outcome
-    if not call.mail_on_failure or result.succeeded or _runs_again(outcome, context):
-        return outcome
+def _tell(call: Arguments, context: RunContext, outcome: Outcome) -> str | None:
+    """Mail those whom the job names where the run failed for good. Return why the mail could not be sent, if so."""
+    if not call.mail_on_failure or outcome.status is not Status.FAILED or _runs_again(outcome, context):
+        return None
     from voltmx import mail
 
-    problem = mail.tell_of_failure(
+    return mail.tell_of_failure(
         call.mail_on_failure,
         job_name=context.job_name,
         job_number=context.job_number,
@@ -69,7 +73,6 @@ def _mailed(call: Arguments, context: RunContext, result: Result) -> Outcome:
         service=f"{call.service_name} {call.version}, {call.operation_name}",
         why="; ".join(outcome.messages),
     )
-    return replace(outcome, messages=(*outcome.messages, problem)) if problem else outcome
 
 
 def _runs_again(outcome: Outcome, context: RunContext) -> bool:

@@ -10,7 +10,7 @@ import pytest
 from aiosmtpd.controller import Controller
 
 from scheduler import job_types, jobs
-from scheduler.job_types import Outcome
+from scheduler.job_types import Outcome, RunCancelled
 from scheduler.models import Job, Status
 from tests.processes import free_port
 from tests.voltmx.wire import Run, Wire, sample
@@ -85,6 +85,17 @@ def test_only_the_last_attempt_is_told(foundry: FoundryServer, inbox: Inbox, wir
         context.job_pk, context.attempt = job.pk, attempt
         assert run(context, serviceName="faults", operationName="status-503").retryable
         assert len(inbox.envelopes) == mails
+
+
+@pytest.mark.parametrize(("left", "mails"), [(0.0, 1), (20.0, 0)])
+def test_a_run_stopped_at_its_time_limit_is_told_and_a_cancelled_one_is_not(
+    foundry: FoundryServer, inbox: Inbox, left: float, mails: int
+) -> None:
+    context = Run(seconds=left)
+    context.cancel()
+    with pytest.raises(RunCancelled):
+        run(context)
+    assert len(inbox.envelopes) == mails
 
 
 def test_a_mail_server_that_is_gone_does_not_change_the_outcome(foundry: FoundryServer, settings: Any) -> None:
