@@ -165,7 +165,7 @@ def _not_run(execution: Execution, instant: datetime) -> tuple[Answer, str, tupl
 
 def _open_beside(skipped: Execution) -> Execution | None:
     """Return a run that was open when the fire was skipped."""
-    at = skipped.ended_at
+    at = skipped.created_at
     beside = Execution.objects.filter(job_id=skipped.job_id, number__isnull=False, created_at__lte=at)
     return beside.exclude(ended_at__lt=at).order_by("-number").first()
 
