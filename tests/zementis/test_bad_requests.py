@@ -98,6 +98,7 @@ def test_a_closing_slash_changes_nothing(api: Api) -> None:
     assert answer(api.get("/service/zementis/jobs/")) == (200, [])
 
 
+ODD_DIGITS = ("id eq '²'", "bygroupid(²)", "²", "٣")
 strange = st.one_of(
     st.none(),
     st.booleans(),
@@ -190,7 +191,9 @@ def test_no_platform_body_crashes_the_server(api: Api, key: str, value: Any, kno
         ]
     ),
     value=st.one_of(
-        st.text(max_size=20), st.integers().map(str), st.sampled_from(["\x00", "9" * 30, "true", "'", "has((", "id eq '²'", "bygroupid(²)"])
+        st.text(max_size=20),
+        st.integers().map(str),
+        st.sampled_from(["\x00", "9" * 30, "true", "'", "has((", *ODD_DIGITS]),
     ),
 )
 def test_no_parameter_crashes_the_server(api: Api, path: str, name: str, value: str) -> None:

@@ -126,7 +126,10 @@ def test_the_python_client_works(c8y: CumulocityApi) -> None:
     c8y.measurements.create(
         *(
             Measurement(
-                type="steam", source=device.id, time=NOON + timedelta(seconds=place), c8y_Steam={"T": Celsius(20 + place)}
+                type="steam",
+                source=device.id,
+                time=NOON + timedelta(seconds=place),
+                c8y_Steam={"T": Celsius(20 + place)},
             )
             for place in range(1, 50)
         )

@@ -43,6 +43,8 @@ def read(content: Any) -> NewMeasurement:
         raise InvalidContent(f"time must be {instants.EXPECTED}.")
     try:
         time = instants.parse(when)
+        # The platform knows milliseconds, and what it answers must be what is compared.
+        time = time.replace(microsecond=time.microsecond // 1000 * 1000)
     except ValueError as error:
         raise InvalidContent(f"time must be {error}, not '{when[:40]}'.") from None
     series: list[tuple[str, str, str | None]] = []
