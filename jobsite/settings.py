@@ -242,6 +242,16 @@ VOLTMX_RESPONSE_LIMIT_BYTES = env.integer("VOLTMX_RESPONSE_LIMIT_BYTES", default
 
 # Where devices and measurements are: this database, or the Cumulocity tenant that the C8Y_ variables name.
 ZEMENTIS_DATA_SOURCE = env.choice("ZEMENTIS_DATA_SOURCE", default="local", options=("local", "cumulocity"))
+C8Y_BASEURL = env.text("C8Y_BASEURL", default="")
+C8Y_TENANT = env.text("C8Y_TENANT", default="")
+C8Y_USER = env.text("C8Y_USER", default="")
+C8Y_PASSWORD = env.text("C8Y_PASSWORD", default="")
+C8Y_TIMEOUT_SECONDS = env.integer("C8Y_TIMEOUT_SECONDS", default=30, low=1, high=600)
+C8Y_RETRIES = env.integer("C8Y_RETRIES", default=4, low=0, high=20)
+if ZEMENTIS_DATA_SOURCE == "cumulocity":
+    for _name in ("C8Y_BASEURL", "C8Y_TENANT", "C8Y_USER", "C8Y_PASSWORD"):
+        if not env.has(_name):
+            raise ImproperlyConfigured(f"{_name}: ZEMENTIS_DATA_SOURCE=cumulocity needs it.")
 # What the local store's platform resources call their one tenant.
 ZEMENTIS_TENANT = env.text("ZEMENTIS_TENANT", default="jobsite")
 # How long a range of measurements one job may ask for; None: any.
