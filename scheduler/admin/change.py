@@ -42,7 +42,9 @@ class JobChangeAdmin(ReadOnlyAdmin):
     def job_link(self, change: JobChange) -> str | SafeString:
         name = f"{change.kind} {change.number}"
         if change.verb == JobChange.Verb.DELETED:
-            return name
+            return format_html(
+                '{} <a href="{}">look up</a>', name, reverse("admin:scheduler_job_why", args=[change.job_id])
+            )
         return format_html('<a href="{}">{}</a>', reverse("admin:scheduler_job_change", args=[change.job_id]), name)
 
     @display(description="Changed")

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_POST
 from unfold.decorators import display
 
 from scheduler import clock
-from scheduler.admin import job_actions, job_page
+from scheduler.admin import job_actions, job_page, why_page
 from scheduler.admin.base import ConsoleAdmin, ConsoleList, actor
 from scheduler.admin.filters import KindFilter, LastOutcomeFilter, StateFilter
 from scheduler.admin.job_form import PLAIN_FIELDS, SCHEDULE_FIELDS, JobForm
@@ -205,6 +205,7 @@ class JobAdmin(ConsoleAdmin):
         return [
             path("preview/", self.admin_site.admin_view(self.preview_view), name="scheduler_job_preview"),
             page("edit", self.edit_view, "edit"),
+            page("why", self.why_view, "why"),
             page("run", require_POST(self.run_view), "run"),
             page("activate", require_POST(self.activate_view), "activate"),
             page("deactivate", require_POST(self.deactivate_view), "deactivate"),
@@ -237,6 +238,12 @@ class JobAdmin(ConsoleAdmin):
             raise PermissionDenied
         found = previews.look_at(request.GET.get("expression", ""), request.GET.get("zone", ""), now=clock.now())
         return TemplateResponse(request, "scheduler/admin/preview.html", found)
+
+    def why_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """What happened at an instant, for a job that is there or was."""
+        if not (self.has_view_permission(request) and request.user.has_perm("scheduler.view_execution")):
+            raise PermissionDenied
+        return why_page.response(self, request, pk)
 
     def run_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         return self._act(request, pk, self.has_run_permission, job_actions.run, "Asked for a run")
