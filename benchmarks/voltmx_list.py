@@ -8,7 +8,6 @@ One web process as the local stack starts it, asked over HTTP by one client afte
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from contextlib import closing
 from http.client import HTTPConnection
@@ -116,4 +115,4 @@ def _list(port: int, token: str) -> tuple[float, float, int]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

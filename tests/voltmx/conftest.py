@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import AbstractUser, Permission, User
+from django.contrib.auth.models import Permission, User
 from django.test import Client
 
 from tests.voltmx.wire import PASSWORD, Wire
@@ -27,16 +27,16 @@ def cheap_passwords(settings: Any) -> None:
 
 
 @pytest.fixture
-def user(db: None) -> AbstractUser:
+def user(db: None) -> User:
     """The administrator, whose e-mail differs from the user name."""
     return User.objects.create_superuser("admin", "user.id@example.com", PASSWORD, first_name="Ada", last_name="King")
 
 
 @pytest.fixture
-def user_with(db: None) -> Callable[..., AbstractUser]:
+def user_with(db: None) -> Callable[..., User]:
     """Makes users that have the named permissions alone."""
 
-    def make(*codenames: str, name: str = "limited") -> AbstractUser:
+    def make(*codenames: str, name: str = "limited") -> User:
         made = User.objects.create_user(name, f"{name}@example.com", PASSWORD)
         made.user_permissions.set(Permission.objects.filter(codename__in=codenames))
         return made
@@ -45,7 +45,7 @@ def user_with(db: None) -> Callable[..., AbstractUser]:
 
 
 @pytest.fixture
-def wire(user: AbstractUser) -> Wire:
+def wire(user: User) -> Wire:
     """A client that has logged in as the administrator."""
     return Wire(Client()).log_in(user.get_username())
 

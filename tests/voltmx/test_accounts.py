@@ -7,7 +7,7 @@ from typing import Any
 
 import jwt
 import pytest
-from django.contrib.auth.models import AbstractUser, User
+from django.contrib.auth.models import User
 
 from tests.voltmx.wire import PASSWORD, Wire
 from voltmx.models import AccountSession
@@ -51,7 +51,7 @@ def refusal(answer: Any, *, status: int, code: int, phrase: str) -> str:
 @pytest.mark.parametrize("slash", ["", "/"])
 @pytest.mark.parametrize("userid", ["admin", "user.id@example.com", "USER.ID@example.com"])
 def test_a_login_with_form_fields_answers_as_the_reference_prints(
-    user: AbstractUser, stranger: Wire, slash: str, userid: str
+    user: User, stranger: Wire, slash: str, userid: str
 ) -> None:
     before = int(time.time())
     answer = stranger.form(LOGIN + slash, userid=userid, password=PASSWORD, provider="x", domain="y")
@@ -68,17 +68,17 @@ def test_a_login_with_form_fields_answers_as_the_reference_prints(
     assert jwt.decode(token["value"], options={"verify_signature": False})["exp"] == token["exp"] // 1000
 
 
-def test_a_login_with_json_works_too(user: AbstractUser, stranger: Wire) -> None:
+def test_a_login_with_json_works_too(user: User, stranger: Wire) -> None:
     answer = stranger.send("POST", LOGIN, {"userid": "admin", "password": PASSWORD})
     assert (answer.status_code, answer.json()["profile"]) == (200, PROFILE)
 
 
-def test_a_login_with_multipart_fields_works_too(user: AbstractUser, stranger: Wire) -> None:
+def test_a_login_with_multipart_fields_works_too(user: User, stranger: Wire) -> None:
     answer = stranger.client.post(LOGIN, {"userid": "admin", "password": PASSWORD})
     assert (answer.status_code, answer.json()["profile"]) == (200, PROFILE)
 
 
-def test_wrong_password_unknown_and_inactive_accounts_look_the_same(user: AbstractUser, stranger: Wire) -> None:
+def test_wrong_password_unknown_and_inactive_accounts_look_the_same(user: User, stranger: Wire) -> None:
     User.objects.create_user("gone", password=PASSWORD, is_active=False)
     answers = [
         stranger.form(LOGIN, userid=userid, password=password)
@@ -102,7 +102,7 @@ def test_wrong_password_unknown_and_inactive_accounts_look_the_same(user: Abstra
         ({}, "userid is required; password is required"),
     ],
 )
-def test_a_missing_field_is_named(user: AbstractUser, stranger: Wire, fields: dict[str, str], told: str) -> None:
+def test_a_missing_field_is_named(user: User, stranger: Wire, fields: dict[str, str], told: str) -> None:
     assert refusal(stranger.form(LOGIN, **fields), status=400, code=-2, phrase="Bad Request") == told
 
 
@@ -134,7 +134,7 @@ def test_the_token_opens_the_jobs_api_under_each_header(wire: Wire, header: str)
     assert wire.get("/admin/api/jobs/job") == []
 
 
-def test_a_refresh_token_gives_a_login_anew(user: AbstractUser, stranger: Wire) -> None:
+def test_a_refresh_token_gives_a_login_anew(user: User, stranger: Wire) -> None:
     first = stranger.form(LOGIN, userid="admin", password=PASSWORD).json()
     answer = stranger.client.post("/authService/accounts/claims", headers={"Authorization": first["refresh_token"]})
     second = answer.json()
@@ -144,7 +144,7 @@ def test_a_refresh_token_gives_a_login_anew(user: AbstractUser, stranger: Wire) 
     assert stranger.get("/admin/api/jobs/job") == []
 
 
-def test_a_claims_token_does_not_refresh_and_a_refresh_token_opens_nothing(user: AbstractUser, stranger: Wire) -> None:
+def test_a_claims_token_does_not_refresh_and_a_refresh_token_opens_nothing(user: User, stranger: Wire) -> None:
     body = stranger.form(LOGIN, userid="admin", password=PASSWORD).json()
     claims, refresh = body["claims_token"]["value"], body["refresh_token"]
     answer = stranger.client.post("/authService/accounts/claims", headers={"Authorization": claims})
@@ -154,7 +154,7 @@ def test_a_claims_token_does_not_refresh_and_a_refresh_token_opens_nothing(user:
 
 
 @pytest.mark.parametrize("sort", ["claims", "refresh"])
-def test_a_logout_revokes_every_token_of_the_login(user: AbstractUser, stranger: Wire, sort: str) -> None:
+def test_a_logout_revokes_every_token_of_the_login(user: User, stranger: Wire, sort: str) -> None:
     body = stranger.form(LOGIN, userid="admin", password=PASSWORD).json()
     both = {"claims": body["claims_token"]["value"], "refresh": body["refresh_token"]}
     answer = stranger.client.post("/authService/accounts/logout", headers={"Authorization": both[sort]})
@@ -165,7 +165,7 @@ def test_a_logout_revokes_every_token_of_the_login(user: AbstractUser, stranger:
     refusal(again, status=401, code=-4, phrase="Unauthorized")
 
 
-def test_tokens_die_with_a_new_password_and_with_the_account(wire: Wire, user: AbstractUser) -> None:
+def test_tokens_die_with_a_new_password_and_with_the_account(wire: Wire, user: User) -> None:
     user.is_active = False
     user.save()
     assert wire.send("GET", "/admin/api/jobs/job").status_code == 401
@@ -177,7 +177,7 @@ def test_tokens_die_with_a_new_password_and_with_the_account(wire: Wire, user: A
     assert wire.send("GET", "/admin/api/jobs/job").status_code == 401
 
 
-def test_an_expired_token_is_refused(wire: Wire, user: AbstractUser, settings: Any) -> None:
+def test_an_expired_token_is_refused(wire: Wire, user: User, settings: Any) -> None:
     settings.VOLTMX_TOKEN_SECONDS = -1
     wire.headers = {}
     wire.log_in("admin")
@@ -206,7 +206,7 @@ def test_a_retired_secret_key_still_opens(wire: Wire, settings: Any) -> None:
     assert wire.send("GET", "/admin/api/jobs/job").status_code == 200
 
 
-def test_old_sessions_are_cleaned_up_by_the_next_login(wire: Wire, user: AbstractUser, settings: Any) -> None:
+def test_old_sessions_are_cleaned_up_by_the_next_login(wire: Wire, user: User, settings: Any) -> None:
     settings.VOLTMX_SESSION_SECONDS = -1
     wire.log_in("admin")
     assert AccountSession.objects.count() == 2
@@ -216,7 +216,7 @@ def test_old_sessions_are_cleaned_up_by_the_next_login(wire: Wire, user: Abstrac
 
 
 def test_too_many_failed_logins_cost_a_wait_even_with_the_right_password(
-    user: AbstractUser, stranger: Wire, settings: Any
+    user: User, stranger: Wire, settings: Any
 ) -> None:
     settings.VOLTMX_LOGIN_ATTEMPTS = 3
     told = [stranger.form(LOGIN, userid="admin", password="wrong").status_code for _ in range(3)]
@@ -228,25 +228,25 @@ def test_too_many_failed_logins_cost_a_wait_even_with_the_right_password(
     assert message == f"Too many failed logins; try again in {seconds} seconds"
 
 
-def test_unknown_accounts_are_locked_like_known_ones(user: AbstractUser, stranger: Wire, settings: Any) -> None:
+def test_unknown_accounts_are_locked_like_known_ones(user: User, stranger: Wire, settings: Any) -> None:
     settings.VOLTMX_LOGIN_ATTEMPTS = 2
     told = [stranger.form(LOGIN, userid="nobody", password="wrong").status_code for _ in range(3)]
     assert told == [401, 401, 429]
 
 
-def test_an_address_is_locked_over_all_accounts(user: AbstractUser, stranger: Wire, settings: Any) -> None:
+def test_an_address_is_locked_over_all_accounts(user: User, stranger: Wire, settings: Any) -> None:
     settings.VOLTMX_LOGIN_ATTEMPTS = 1
     told = [stranger.form(LOGIN, userid=f"u{number}", password="wrong").status_code for number in range(6)]
     assert told == [401, 401, 401, 401, 401, 429]
 
 
-def test_good_logins_are_never_counted(user: AbstractUser, stranger: Wire, settings: Any) -> None:
+def test_good_logins_are_never_counted(user: User, stranger: Wire, settings: Any) -> None:
     settings.VOLTMX_LOGIN_ATTEMPTS = 1
     told = [stranger.form(LOGIN, userid="admin", password=PASSWORD).status_code for _ in range(8)]
     assert told == [200] * 8
 
 
-def test_the_wait_ends_with_its_window(user: AbstractUser, stranger: Wire, settings: Any) -> None:
+def test_the_wait_ends_with_its_window(user: User, stranger: Wire, settings: Any) -> None:
     settings.VOLTMX_LOGIN_ATTEMPTS = 1
     settings.VOLTMX_LOGIN_WINDOW_SECONDS = 0
     told = [stranger.form(LOGIN, userid="admin", password="wrong").status_code for _ in range(4)]
@@ -264,7 +264,7 @@ def test_other_methods_and_addresses_answer_in_the_auth_shape(
     assert (answer.status_code, answer.json()["domain"]) == (status, "AUTH")
 
 
-def test_passwords_are_not_logged(user: AbstractUser, stranger: Wire, caplog: pytest.LogCaptureFixture) -> None:
+def test_passwords_are_not_logged(user: User, stranger: Wire, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("DEBUG")
     stranger.form(LOGIN, userid="admin", password="marked-wrong-password")
     body = stranger.form(LOGIN, userid="admin", password=PASSWORD).json()

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import User
 from django.test import Client
 
 from scheduler import jobs
@@ -471,7 +471,7 @@ def test_an_update_refuses_what_a_creation_refuses(wire: Wire, changes: dict[str
 
 # -- Secrets ---------------------------------------------------------------------------------------------------------
 
-SECRETIVE = {
+SECRETIVE: dict[str, dict[str, Any]] = {
     "requestheaderMap": {"X-Trace": "seen", "Authorization": "marked-header"},
     "queryParams": {"page": 1, "api_key": "marked-parameter"},
     "authentication": {
@@ -483,7 +483,7 @@ SECRETIVE = {
         "password": "marked-password",
     },
 }
-MASKED = {
+MASKED: dict[str, dict[str, Any]] = {
     "requestheaderMap": {"X-Trace": "seen", "Authorization": "********"},
     "queryParams": {"page": 1, "api_key": "********"},
     "authentication": {**SECRETIVE["authentication"], "appSecret": "********", "password": "********"},
@@ -515,7 +515,10 @@ def test_a_credential_that_the_console_writes_is_encrypted_too(wire: Wire) -> No
 
 
 def test_headers_and_parameters_come_back_in_the_order_in_which_they_were_sent(wire: Wire) -> None:
-    maps = {"requestheaderMap": {"Zebra": "1", "A": "2", "Middle-One": "3"}, "queryParams": {"zz": 1, "a": 2}}
+    maps: dict[str, dict[str, Any]] = {
+        "requestheaderMap": {"Zebra": "1", "A": "2", "Middle-One": "3"},
+        "queryParams": {"zz": 1, "a": 2},
+    }
     wire.create(sample(info=maps))
     read = wire.get("/admin/api/jobs/job2")["jobServiceInfo"]
     assert {name: list(read[name].items()) for name in maps} == {name: list(maps[name].items()) for name in maps}
@@ -631,7 +634,7 @@ NEEDED = sorted({codename for *_, codename in CALLS} | {"pause_job"})
 
 @pytest.mark.parametrize(("method", "path", "body", "codename"), CALLS)
 def test_each_call_needs_its_permission(
-    wire: Wire, user_with: Callable[..., AbstractUser], method: str, path: str, body: Any, codename: str
+    wire: Wire, user_with: Callable[..., User], method: str, path: str, body: Any, codename: str
 ) -> None:
     wire.create(SAMPLE)
     others = [name for name in NEEDED if name != codename]
@@ -651,7 +654,7 @@ def test_each_call_needs_a_token(wire: Wire, method: str, path: str, body: Any, 
         assert failure(answer) == (401, None)
 
 
-def test_who_may_only_pause_changes_the_status_alone(wire: Wire, user_with: Callable[..., AbstractUser]) -> None:
+def test_who_may_only_pause_changes_the_status_alone(wire: Wire, user_with: Callable[..., User]) -> None:
     wire.create(SAMPLE)
     user_with("pause_job", "view_job")
     operator = Wire(Client()).log_in("limited")
@@ -663,7 +666,7 @@ def test_who_may_only_pause_changes_the_status_alone(wire: Wire, user_with: Call
     assert wire.get("/admin/api/jobs/job2")["jobStatus"] == "Inactive"
 
 
-def test_a_session_of_the_admin_is_no_token(user: AbstractUser, stranger: Wire) -> None:
+def test_a_session_of_the_admin_is_no_token(user: User, stranger: Wire) -> None:
     stranger.client.force_login(user)
     assert failure(stranger.send("GET", JOBS)) == (401, None)
 

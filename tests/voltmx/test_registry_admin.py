@@ -7,7 +7,7 @@ from io import StringIO
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
@@ -17,7 +17,6 @@ from tests.voltmx.wire import Wire
 from voltmx import demo, registry
 from voltmx.demo.server import FoundryServer
 from voltmx.models import AccountSession, Service
-from voltmx.secret import Secret
 
 FIELDS = {"name": "orders", "version": "1.0", "server_url": "http://127.0.0.1:9", "active": "on"}
 TRIAL = {
@@ -31,7 +30,7 @@ TRIAL = {
 
 
 @pytest.fixture
-def console(user: AbstractUser, client: Client) -> Client:
+def console(user: User, client: Client) -> Client:
     """The admin, open."""
     client.force_login(user)
     return client
@@ -63,7 +62,7 @@ def test_an_entry_is_added_with_its_secrets_encrypted_and_never_shown(console: C
 
 def test_secrets_left_empty_stay_and_go_with_what_they_belong_to(console: Client) -> None:
     entry = registry.save(
-        Service(name="orders", version="1.0", app_key="k", app_secret=Secret.of("s"), username="u", password="p")
+        Service(name="orders", version="1.0", app_key="k", app_secret="s", username="u", password="p")
     )
     change = reverse("admin:voltmx_service_change", args=[entry.pk])
     assert console.post(change, {**FIELDS, "app_key": "k2"}).status_code == 302
@@ -133,7 +132,7 @@ def test_a_test_call_with_bad_fields_is_not_made(
     assert 'role="alert"' in answer.content.decode()
 
 
-def test_a_test_call_needs_its_permission(user_with: Callable[..., AbstractUser], client: Client) -> None:
+def test_a_test_call_needs_its_permission(user_with: Callable[..., User], client: Client) -> None:
     entry = registry.save(Service(name="demo"))
     viewer = user_with("view_service")
     viewer.is_staff = True

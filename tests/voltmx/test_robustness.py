@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import requests
-from django.contrib.auth.models import AbstractUser, User
+from django.contrib.auth.models import User
 from django.test import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -141,7 +141,7 @@ def test_a_certificate_that_nobody_vouches_for_is_not_accepted(tmp_path: Path, s
     assert "the certificate or TLS of 127.0.0.1" in outcome.messages[0]
 
 
-def test_every_answer_of_the_login_door_stays_out_of_caches(user: AbstractUser, stranger: Wire) -> None:
+def test_every_answer_of_the_login_door_stays_out_of_caches(user: User, stranger: Wire) -> None:
     for password in (PASSWORD, "wrong"):
         answer = stranger.form("/authService/accounts/login", userid="admin", password=password)
         assert answer["Cache-Control"] == "no-store"
