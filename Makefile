@@ -6,7 +6,7 @@ LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --genera
 	--no-emit-find-links --custom-compile-command "make lock" --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench lock clean
+.PHONY: help run test check bench chaos lock clean
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
@@ -26,6 +26,10 @@ check: ## Format, lint, types, rooms, migrations, production settings, README
 bench: ## The benchmarks, on servers of their own. ARGS="--quick" for a short run
 	@scripts/venv requirements.txt
 	@exec $(PY) -m benchmarks.clock $(ARGS)
+
+chaos: ## Hurt a running fleet, then check that nothing was lost. ARGS="--seconds 600 --seed 3"
+	@scripts/venv requirements-dev.txt
+	@exec $(PY) -m tests.chaos $(ARGS)
 
 lock: ## Pin all dependencies anew (needs uv)
 	$(LOCK) --upgrade --output-file requirements.txt
