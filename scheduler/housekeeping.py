@@ -19,6 +19,9 @@ from scheduler.sweep import Sweep
 
 logger = logging.getLogger(__name__)
 
+# After the database was away no lease could be renewed: workers get this long to do so before any run counts as lost.
+RESCUE_AFTER_SECONDS = 5.0
+
 
 class Chore:
     """Something to do every so many seconds."""
@@ -36,9 +39,10 @@ class Housekeeper(threading.Thread):
         super().__init__(daemon=True)
         self.name = processes.name_of("beat")
         self._stopping = threading.Event()
+        self._answering_since = time.monotonic()
         self._chores = [
             Chore(2.0, lambda: processes.renew(self.name, Process.Kind.BEAT)),
-            Chore(1.0, executions.rescue),
+            Chore(1.0, self._rescue),
             Chore(1.0, Sweep()),
             Chore(5.0, retention.purge_all),
             Chore(3600.0, processes.forget_old),
@@ -63,10 +67,15 @@ class Housekeeper(threading.Thread):
             chore.act()
         except (DatabaseError, InterfaceError) as error:
             connection.close()
+            self._answering_since = time.monotonic()
             logger.warning("housekeeping.database_error error=%s", str(error).strip().split("\n")[0])
         except Exception:
             # A chore that fails for a reason of its own must not end the others.
             logger.exception("housekeeping.failed")
+
+    def _rescue(self) -> None:
+        if time.monotonic() - self._answering_since > RESCUE_AFTER_SECONDS:
+            executions.rescue()
 
     def stop(self) -> None:
         """Stop, and wait until the thread has signed off."""

@@ -148,9 +148,15 @@ class Processes:
 
     def beat(self, **environment: str) -> LiveProcess:
         """A beat that has begun to tick."""
-        process = self.start("-m", "celery", "-A", "jobsite", "beat", "--pidfile", "", **environment)
-        process.wait_for_line(r"beat: Starting")
-        return process
+        return self.beats(1, **environment)[0]
+
+    def beats(self, count: int, **environment: str) -> list[LiveProcess]:
+        """So many beats that have begun to tick, started at the same time."""
+        command = ("-m", "celery", "-A", "jobsite", "beat", "--pidfile", "")
+        started = [self.start(*command, **environment) for _ in range(count)]
+        for process in started:
+            process.wait_for_line(r"beat: Starting")
+        return started
 
     def web(self, **environment: str) -> tuple[LiveProcess, str]:
         """A web server that answers, and its address."""

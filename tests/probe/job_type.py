@@ -4,6 +4,8 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.db import DatabaseError, InterfaceError, connection
+
 from scheduler import job_types
 from scheduler.exceptions import InvalidJob, RunError
 from scheduler.job_types import Outcome, RunContext
@@ -13,7 +15,8 @@ from scheduler.models import Status
 class ProbeJob:
     """Records an effect and ends as its arguments say.
 
-    * ``gate``: wait until the gate of that name is gone (``deaf``: without listening for cancellation).
+    * ``gate``: wait until the gate of that name is gone (``deaf``: without listening for cancellation; ``patient``:
+      also while the database is away).
     * ``status``, ``messages``, ``request``, ``response``: the outcome.
     * ``error`` with ``retryable``: raise ``RunError``; ``crash``: raise ``ZeroDivisionError``.
     * ``fail_attempts``: fail retryably in that many attempts, then succeed.
@@ -29,12 +32,12 @@ class ProbeJob:
             raise InvalidJob("arguments", str(arguments["refuse"]))
 
     def run(self, arguments: Mapping[str, Any], context: RunContext) -> Outcome:
-        from tests.probe.models import Effect, Gate
+        from tests.probe.models import Effect
 
         Effect.objects.create(execution_id=context.execution_id, attempt=context.attempt)
         pause = threading.Event()
         gate = arguments.get("gate")
-        while gate and Gate.objects.filter(name=gate).exists():
+        while gate and _closed(gate, patient=bool(arguments.get("patient"))):
             if not arguments.get("deaf"):
                 context.check()
             pause.wait(0.02)
@@ -58,6 +61,18 @@ class ProbeJob:
         from tests.probe.models import Effect
 
         Effect.objects.filter(execution_id__in=list(execution_ids)).delete()
+
+
+def _closed(gate: str, *, patient: bool) -> bool:
+    from tests.probe.models import Gate
+
+    try:
+        return Gate.objects.filter(name=gate).exists()
+    except (DatabaseError, InterfaceError):
+        if not patient:
+            raise
+        connection.close()
+        return True
 
 
 job_types.register(ProbeJob())

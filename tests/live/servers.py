@@ -1,0 +1,99 @@
+"""Servers of one test's own, to be frozen, killed and started again at will."""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from django.core.management import call_command
+from django.db import connection
+
+from jobsite.embedded.postgres import Postgres
+from jobsite.embedded.redis import Redis
+
+
+class Server:
+    """An embedded server under `root`, running."""
+
+    def __init__(self, make: Postgres | Redis) -> None:
+        self._make = make
+        self._log = make.root / "server.log"
+        self._process: subprocess.Popen[bytes]
+        self.start()
+
+    @property
+    def url(self) -> str:
+        return self._make.url()
+
+    def start(self) -> None:
+        """Start it on the files and the address it had."""
+        self._service = self._make.service()
+        self._process = self._service.start(self._log)
+
+    def kill(self) -> None:
+        """End it at once, children included, as a loss of power would."""
+        if isinstance(self._make, Postgres):
+            # Its children notice that their parent is gone only at their next look.
+            self._process.send_signal(signal.SIGQUIT)
+        else:
+            self._process.kill()
+        self._process.wait(20)
+
+    def freeze(self) -> None:
+        os.kill(self._process.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        os.kill(self._process.pid, signal.SIGCONT)
+
+    def close(self) -> None:
+        if self._process.poll() is None:
+            self.thaw()
+        self._service.stop(self._process)
+
+
+@contextmanager
+def _root() -> Iterator[Path]:
+    root = Path(tempfile.mkdtemp(prefix="jobsite-own-"))
+    # PostgreSQL may run as another user; its own directories stay closed.
+    root.chmod(0o711)
+    try:
+        yield root
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
+
+
+@contextmanager
+def own_redis() -> Iterator[Server]:
+    """A Redis without a file: it comes back empty."""
+    with _root() as root:
+        server = Server(Redis(root, durable=False))
+        try:
+            yield server
+        finally:
+            server.close()
+
+
+@contextmanager
+def own_postgres() -> Iterator[Server]:
+    """A PostgreSQL with the project's tables, which the test and all that it starts use meanwhile."""
+    with _root() as root:
+        postgres = Postgres(root, durable=True)
+        server = Server(postgres)
+        kept = dict(connection.settings_dict)
+        try:
+            postgres.ensure_database()
+            connection.close()
+            connection.settings_dict.update(
+                NAME="jobsite", USER="jobsite", PASSWORD="", HOST=str(postgres.sockets), PORT=""
+            )
+            call_command("migrate", verbosity=0)
+            yield server
+        finally:
+            connection.close()
+            connection.settings_dict.update(kept)
+            server.close()
+            shutil.rmtree(postgres.sockets, ignore_errors=True)

@@ -1,0 +1,193 @@
+"""Beats as real processes: any number of them, killed and frozen, fire each due instant once and in time."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from redis import Redis
+
+from scheduler import clock, jobs
+from scheduler.models import Execution, Process, Status
+from scheduler.schedule import Schedule
+from tests.live.servers import own_redis
+from tests.live.watching import (
+    SECONDLY,
+    claimed_up_to,
+    instants,
+    latest_claim,
+    pass_seconds,
+    without_gap,
+)
+from tests.processes import Processes
+from tests.scheduler.factories import YEARLY, a_job, state
+from tests.scheduler.threads import in_thread
+from tests.waiting import wait_for
+
+pytestmark = [pytest.mark.live, pytest.mark.django_db(transaction=True)]
+
+# What a busy machine adds to what we promise.
+NOISE = timedelta(seconds=1)
+
+
+@contextmanager
+def stopped_claims(job_pk: int) -> Iterator[threading.Event]:
+    """Hold up, inside its transaction, any claim that inserts a row of the job, until the event is set or the end."""
+    key = 4711
+    held, release = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(%s)", [key])
+            held.set()
+            release.wait(60)
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [key])
+
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            CREATE OR REPLACE FUNCTION tests_hold_up() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN
+                IF NEW.job_id = {int(job_pk)} THEN
+                    -- Not a wait for a lock, which a beat gives up soon.
+                    WHILE NOT pg_try_advisory_xact_lock_shared({key}) LOOP
+                        PERFORM pg_sleep(0.02);
+                    END LOOP;
+                END IF;
+                RETURN NEW;
+            END $$;
+            CREATE TRIGGER tests_hold_up BEFORE INSERT ON scheduler_execution
+                FOR EACH ROW EXECUTE FUNCTION tests_hold_up();
+            """
+        )
+    holder = in_thread(hold)
+    try:
+        assert held.wait(20)
+        yield release
+    finally:
+        release.set()
+        holder.result()
+        with connection.cursor() as cursor:
+            cursor.execute("DROP TRIGGER tests_hold_up ON scheduler_execution; DROP FUNCTION tests_hold_up()")
+
+
+def held_up() -> bool:
+    """Whether a claim waits at ``stopped_claims``."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'"
+        )
+        return bool(cursor.fetchone()[0])
+
+
+def test_five_beats_of_which_one_is_killed_and_one_frozen_fire_each_instant_once_and_in_time(
+    processes: Processes,
+) -> None:
+    made = [a_job(expression=SECONDLY, overlap="allow") for _ in range(20)]
+    killed, frozen, *others = processes.beats(5)
+    claimed_up_to(made, pass_seconds(2))
+    steady = clock.exact_now()
+    killed.kill()
+    frozen.send(signal.SIGSTOP)
+    claimed_up_to(made, pass_seconds(7))
+    frozen.send(signal.SIGCONT)
+    claimed_up_to(made, pass_seconds(3))
+    assert [beat.returncode for beat in (frozen, *others)] == [None] * 4
+    assert all(without_gap(job) for job in made)
+    # A frozen beat may hold what it was claiming for as long as its transaction is borne; nobody else is held up.
+    late = [job for job in made if latest_claim([job], since=steady) > timedelta(seconds=1) + NOISE]
+    assert len(late) <= 1
+    assert latest_claim(made, since=steady) < timedelta(seconds=10) + NOISE
+    assert Process.objects.alive().of_kind(Process.Kind.BEAT).count() >= 4
+
+
+def test_what_a_frozen_beat_holds_locked_is_taken_over_within_ten_seconds(processes: Processes) -> None:
+    held = a_job(expression=SECONDLY, overlap="allow")
+    frozen = processes.beat()
+    with stopped_claims(held.pk) as release:
+        wait_for(held_up, what="a claim is held up inside its transaction")
+        frozen.send(signal.SIGSTOP)
+        other = processes.beat()
+        began = clock.exact_now()
+        release.set()
+        wait_for(lambda: instants(held), deadline=12, what="a row of the job whose claim froze")
+        assert clock.exact_now() - began < timedelta(seconds=10) + NOISE
+        frozen.send(signal.SIGCONT)
+        claimed_up_to([held], pass_seconds(1))
+    assert without_gap(held)
+    # The thawed beat has noticed that it lost its transaction, and does its work again.
+    frozen.wait_for_line(r"beat\.database_error")
+    other.kill()
+    claimed_up_to([held], pass_seconds(1))
+    assert without_gap(held)
+
+
+def test_a_beat_killed_inside_its_claim_leaves_nothing_half_done(processes: Processes) -> None:
+    job = a_job(expression=SECONDLY, overlap="allow")
+    victim = processes.beat()
+    with stopped_claims(job.pk) as release:
+        wait_for(held_up, what="a claim is held up inside its transaction")
+        victim.kill()
+        release.set()
+    processes.beat()
+    claimed_up_to([job], pass_seconds(1))
+    assert without_gap(job)
+    assert state(job).open_runs == Execution.objects.of(job).open().count()
+
+
+def test_what_a_beat_committed_and_did_not_publish_is_published_by_another_within_five_seconds(
+    processes: Processes,
+) -> None:
+    with own_redis() as server:
+        client = Redis.from_url(server.url)
+        publisher, other = processes.beats(2, CELERY_BROKER_URL=server.url)
+        other.send(signal.SIGSTOP)
+        # Redis refuses to be written to: what is committed now is not published before the beat is killed.
+        client.config_set("maxmemory", 1)
+        job = a_job(schedule=Schedule(run_at=clock.exact_now() + timedelta(seconds=0.5)))
+        wait_for(lambda: Execution.objects.of(job).exists(), every=0.01, what="a committed run")
+        publisher.kill()
+        client.config_set("maxmemory", 0)
+        assert not [key for key in client.scan_iter() if key.startswith(b"services")]
+        other.send(signal.SIGCONT)
+        began = clock.exact_now()
+        wait_for(lambda: any(key.startswith(b"services") for key in client.scan_iter()), what="a published message")
+        assert clock.exact_now() - began < timedelta(seconds=5) + NOISE
+        client.close()
+
+
+def test_sleeping_beats_take_up_a_change_at_its_commit(processes: Processes) -> None:
+    processes.beats(2)
+    job = a_job(expression=YEARLY)
+    pass_seconds(1.5)
+    edited = jobs.update(job, {"schedule": Schedule(expression=SECONDLY)}, by="tester")
+    wait_for(lambda: len(instants(job)) >= 2, every=0.01, what="two rows of the new schedule")
+    jobs.deactivate(edited, by="tester")
+    paused = clock.exact_now()
+    fresh = a_job(schedule=Schedule(run_at=paused + timedelta(seconds=1.2)))
+    wait_for(lambda: instants(fresh), every=0.01, what="the row of a new job")
+    assert without_gap(job)
+    assert instants(job)[-1] <= paused
+    assert latest_claim([job, fresh]) < timedelta(seconds=1)
+    jobs.activate(edited, by="tester")
+    resumed = clock.exact_now()
+    claimed_up_to([job], resumed + timedelta(seconds=1))
+    jobs.delete(edited, by="tester")
+    left = Execution.objects.count()
+    pass_seconds(1.5)
+    assert Execution.objects.count() == left == 1
+
+
+def test_an_instant_that_passed_while_no_beat_ran_is_settled_when_one_does(processes: Processes) -> None:
+    once = a_job(schedule=Schedule(run_at=clock.exact_now() + timedelta(seconds=0.2)))
+    steady = a_job(expression=SECONDLY, misfire="fire_all", misfire_grace_seconds=1, overlap="allow")
+    pass_seconds(4)
+    processes.beat()
+    claimed_up_to([once, steady], once.run_at or clock.exact_now())
+    claimed_up_to([steady], pass_seconds(1))
+    assert len(instants(once)) == 1
+    assert without_gap(steady)
+    assert set(Execution.objects.of(steady).values_list("status", flat=True)) == {Status.QUEUED}

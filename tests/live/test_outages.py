@@ -1,0 +1,134 @@
+"""Redis and PostgreSQL go away and come back: every instant has its one run, late by the outage and little more."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from django.db import connection
+from redis import Redis
+
+from scheduler import clock, jobs
+from scheduler.models import Execution, Job, Status
+from tests.live.servers import own_postgres, own_redis
+from tests.live.watching import (
+    SECONDLY,
+    a_gate,
+    claimed_up_to,
+    effects,
+    instants,
+    open_gate,
+    pass_seconds,
+    running,
+    without_gap,
+)
+from tests.processes import Processes
+from tests.scheduler.factories import YEARLY, a_job
+from tests.waiting import wait_for
+
+pytestmark = [pytest.mark.live, pytest.mark.django_db(transaction=True)]
+
+# What a busy machine adds to what we promise.
+NOISE = timedelta(seconds=2)
+
+
+def all_ran_once(made: list[Job], up_to: datetime) -> None:
+    """Wait until every instant up to then has run; check that nothing is missing and nothing was done twice."""
+    claimed_up_to(made, up_to)
+    wait_for(
+        lambda: not Execution.objects.filter(job__in=made, scheduled_for__lte=up_to, status__lt=2).exists(),
+        deadline=30,
+        what="the ends of all runs",
+    )
+    assert all(without_gap(job) for job in made)
+    rows = Execution.objects.filter(job__in=made, scheduled_for__lte=up_to)
+    assert set(rows.values_list("status", flat=True)) == {Status.SUCCEEDED}
+    assert set(effects().values()) == {1}
+
+
+def latest_start(made: list[Job]) -> timedelta:
+    rows = Execution.objects.filter(job__in=made, started_at__isnull=False)
+    return max(started - due for due, started in rows.values_list("scheduled_for", "started_at"))
+
+
+def test_redis_flushed_and_then_gone_and_back_empty_costs_no_run_and_doubles_none(processes: Processes) -> None:
+    with own_redis() as server:
+        made = [a_job(expression=SECONDLY, overlap="allow") for _ in range(5)]
+        beats = processes.beats(2, CELERY_BROKER_URL=server.url)
+        worker = processes.worker(CELERY_BROKER_URL=server.url)
+        pass_seconds(1)
+        with Redis.from_url(server.url) as client:
+            client.flushall()
+        pass_seconds(2)
+        began = clock.exact_now()
+        server.kill()
+        pass_seconds(5)
+        server.start()
+        outage = clock.exact_now() - began
+        all_ran_once(made, pass_seconds(4))
+        assert latest_start(made) < outage + timedelta(seconds=5) + NOISE
+        assert [process.returncode for process in (*beats, worker)] == [None] * 3
+
+
+def test_a_frozen_redis_keeps_no_beat_from_claiming(processes: Processes) -> None:
+    with own_redis() as server:
+        made = [a_job(expression=SECONDLY, overlap="allow") for _ in range(2)]
+        processes.beats(1, CELERY_BROKER_URL=server.url)
+        claimed_up_to(made, pass_seconds(1))
+        server.freeze()
+        claimed_up_to(made, pass_seconds(5), deadline=8)
+        assert all(without_gap(job) for job in made)
+
+
+def test_postgresql_killed_and_back_costs_no_instant_doubles_no_run_and_ends_none(processes: Processes) -> None:
+    with own_postgres() as server:
+        made = [a_job(expression=SECONDLY, overlap="allow") for _ in range(3)]
+        gate = a_gate("long")
+        long = jobs.run_now(a_job(expression=YEARLY, arguments={"gate": gate, "patient": True}), by="tester")
+        beats = processes.beats(2)
+        worker = processes.worker(concurrency=6)
+        running(long.pk)
+        claimed_up_to(made, pass_seconds(1))
+        began = clock.exact_now()
+        connection.close()
+        server.kill()
+        server.start()
+        outage = clock.exact_now() - began
+        pass_seconds(3)
+        open_gate(gate)
+        up_to = pass_seconds(1)
+        claimed_up_to(made, up_to)
+        wait_for(
+            lambda: not Execution.objects.filter(scheduled_for__lte=up_to, status__lt=2).exists(),
+            deadline=30,
+            what="the ends of all runs",
+        )
+        assert all(without_gap(job) for job in made)
+        # A run that was at work may fail with its own statement; none is lost, and none is done twice.
+        assert set(effects().values()) == {1}
+        ends = Execution.objects.filter(scheduled_for__lte=up_to).values_list("status", flat=True)
+        assert set(ends) <= {Status.SUCCEEDED, Status.FAILED}
+        assert Execution.objects.filter(messages__icontains="was lost").count() == 0
+        assert latest_start(made) < outage + timedelta(seconds=5) + NOISE
+        assert [process.returncode for process in (*beats, worker)] == [None] * 3
+        long.refresh_from_db()
+        assert (long.status, long.attempt) == (Status.SUCCEEDED, 1)
+
+
+def test_a_long_outage_of_postgresql_lets_no_run_look_lost_whose_worker_lives(processes: Processes) -> None:
+    with own_postgres() as server:
+        gate = a_gate("long")
+        execution = jobs.run_now(a_job(expression=YEARLY, arguments={"gate": gate, "patient": True}), by="tester")
+        quick = {"SCHEDULER_LEASE_SECONDS": "3"}
+        processes.beats(1, **quick)
+        processes.worker(concurrency=1, **quick)
+        running(execution.pk)
+        connection.close()
+        server.kill()
+        server.start()
+        with connection.cursor() as cursor:
+            # As if the outage had lasted longer than every lease.
+            cursor.execute("UPDATE scheduler_execution SET lease_until = now() - interval '1 second' WHERE status = 1")
+        pass_seconds(4)
+        open_gate(gate)
+        wait_for(lambda: not Execution.objects.open().exists(), what="the end of the run")
+        execution.refresh_from_db()
+        assert (execution.status, execution.attempt, instants(execution.job)) == (Status.SUCCEEDED, 1, [])
