@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from scheduler.job_types import Outcome, RunContext
+from django.conf import settings
+
+from scheduler.job_types import Outcome, RunCancelled, RunContext
 from scheduler.models import Status
 from zementis import inference_pages, instants, messages, model_store
 from zementis.arguments import Arguments, SeriesName, Window
 from zementis.devices import DataSource, DataSourceError, Target, data_source
-from zementis.inference import InvalidModel, Scorer, ScoringError, cache
-from zementis.inference_pages import PageWriter
+from zementis.inference import InvalidModel, Scorer, ScoringError
+from zementis.inference_pages import PageStore
+from zementis.lanes import Done, Lanes
 from zementis.messages import Messages
 from zementis.model_store import ModelNotFound, StoredModel
 from zementis.rows import RowBuilder, Rows
-
-if TYPE_CHECKING:
-    from zementis.inference_pages import Column
-
-logger = logging.getLogger(__name__)
 
 # Rows read and scored at a time: enough to make the cost of a call small, few enough to be told to stop in between.
 CHUNK_ROWS = 20_000
@@ -64,6 +61,9 @@ def run(arguments: Arguments, context: RunContext) -> Outcome:
     except _Refusal as refusal:
         inference_pages.discard_attempt(context.execution_id, attempt=context.attempt)
         return Outcome(Status.FAILED, (refusal.message,), request=request, retryable=refusal.retryable)
+    except RunCancelled:
+        inference_pages.discard_attempt(context.execution_id, attempt=context.attempt)
+        raise
     response = {
         "model": {"name": model.name, "version": model.version, "contentHash": model.content_hash},
         "engine": model.description.engine,
@@ -85,22 +85,26 @@ def _request(arguments: Arguments, window: Window) -> dict[str, Any]:
 
 def _score(arguments: Arguments, window: Window, context: RunContext) -> tuple[_Tally, StoredModel]:
     model = _model(arguments)
-    engine = _Engine(model)
+    scorer = _load(model)
     source = data_source()
     target = _target(source, arguments)
     if not target.device_ids:
         raise _Refusal(f"The device group {target.id} has no devices")
-    tally = _Tally()
-    writer = PageWriter(context.execution_id, context.attempt)
-    scan = _Scan(source, engine, arguments.series(), window, writer, context.check)
-    context.progress(0, len(target.device_ids))
-    for done, device in enumerate(target.device_ids, start=1):
-        context.check()
-        scan.device(device, tally)
-        context.progress(done, len(target.device_ids))
-    writer.close()
-    tally.rows = writer.rows_written
-    return tally, model
+    store = PageStore(context.execution_id, context.attempt)
+    inputs = arguments.series()
+    series = sorted(set(inputs.values()))
+    places = {name: series.index(path) for name, path in inputs.items()}
+    with Lanes(scorer, places, count=settings.ZEMENTIS_SCORING_THREADS) as lanes:
+        scan = _Scan(source, series, window, lanes, store, context, len(target.device_ids))
+        try:
+            scan.run(target.device_ids)
+        except DataSourceError as error:
+            raise _Refusal(str(error), retryable=error.retryable) from error
+        except ScoringError as error:
+            raise _Refusal(f"Model '{model.name}' could not be run: {error}", retryable=True) from error
+    store.flush()
+    scan.tally.rows = store.rows
+    return scan.tally, model
 
 
 def _model(arguments: Arguments) -> StoredModel:
@@ -126,98 +130,74 @@ def _target(source: DataSource, arguments: Arguments) -> Target:
     return target
 
 
-class _Engine:
-    """The model's scorer, loaded once more where its engine died under it."""
-
-    def __init__(self, model: StoredModel) -> None:
-        self.model = model
-        self.accepts_missing = model.description.accepts_missing
-        self._scorer = self._load()
-
-    def score(self, columns: Mapping[str, Column]) -> dict[str, Column]:
-        """Score rows. Raises ``ScoringError`` where the rows are at fault, ``_Refusal`` where the engine is."""
-        try:
-            return self._scorer.score(columns)
-        except ScoringError as error:
-            if not error.retryable:
-                raise
-            logger.warning("model.engine_lost model=%s why=%s", self.model.name, error)
-        cache.drop(self.model.content_hash)
-        self._scorer = self._load()
-        try:
-            return self._scorer.score(columns)
-        except ScoringError as error:
-            if not error.retryable:
-                raise
-            raise _Refusal(f"Model '{self.model.name}' could not be run: {error}", retryable=True) from error
-
-    def _load(self) -> Scorer:
-        try:
-            return model_store.load(self.model)
-        except ModelNotFound as error:
-            raise _Refusal(str(error)) from error
-        except InvalidModel as error:
-            raise _Refusal(f"Model '{self.model.name}' could not be loaded: {' '.join(error.errors)}") from error
-        except ScoringError as error:
-            raise _Refusal(
-                f"Model '{self.model.name}' could not be loaded: {error}", retryable=error.retryable
-            ) from error
+def _load(model: StoredModel) -> Scorer:
+    try:
+        return model_store.load(model)
+    except ModelNotFound as error:
+        raise _Refusal(str(error)) from error
+    except InvalidModel as error:
+        raise _Refusal(f"Model '{model.name}' could not be loaded: {' '.join(error.errors)}") from error
+    except ScoringError as error:
+        raise _Refusal(f"Model '{model.name}' could not be loaded: {error}", retryable=error.retryable) from error
 
 
 @dataclass
 class _Scan:
-    """Takes one device after the other from the source through the engine to the writer."""
+    """Takes one device after the other from the source through the lanes to the store."""
 
     source: DataSource
-    engine: _Engine
-    inputs: dict[str, SeriesName]
+    series: list[SeriesName]
     window: Window
-    writer: PageWriter
-    check: Callable[[], None]
+    lanes: Lanes
+    store: PageStore
+    context: RunContext
+    total: int
+    tally: _Tally = field(default_factory=_Tally)
+    _done: int = field(default=0, init=False)
+    _seen: dict[int, int] = field(default_factory=dict, init=False)
 
-    def __post_init__(self) -> None:
-        self.series = sorted(set(self.inputs.values()))
-        self._place = {name: self.series.index(series) for name, series in self.inputs.items()}
+    def run(self, devices: Sequence[int]) -> None:
+        """Score all devices. Raises ``DataSourceError``, ``RunCancelled``, and ``ScoringError`` of a lost engine."""
+        self.context.progress(0, self.total)
+        for turn, device in enumerate(devices):
+            self.context.check()
+            self._read(turn, device)
+        self._take(self.lanes.rest())
 
-    def device(self, device: int, tally: _Tally) -> None:
-        """Score one device and count it."""
+    def _read(self, turn: int, device: int) -> None:
         builder = RowBuilder()
-        seen = left_out = 0
-        try:
-            for chunk in self.source.measurements(device, series=self.series, window=self.window, limit=CHUNK_ROWS):
-                self.check()
-                rows = builder.feed(chunk)
-                seen += len(rows) if rows is not None else 0
-                left_out += self._score(device, rows)
-            last = builder.finish()
-            seen += len(last) if last is not None else 0
-            left_out += self._score(device, last)
-            self.writer.end_device(device)
-        except DataSourceError as error:
-            raise _Refusal(str(error), retryable=error.retryable) from error
-        except ScoringError as error:
-            self.writer.drop_device(device)
-            tally.failed += 1
-            tally.messages.add(f"The device {device} could not be scored: {error}")
-            return
-        if not seen:
-            tally.silent += 1
-            tally.messages.add(messages.silent(device))
-            return
-        tally.scored += 1
-        if left_out:
-            tally.messages.add(messages.incomplete(device, rows=left_out))
+        self._seen[device] = 0
+        for chunk in self.source.measurements(device, series=self.series, window=self.window, limit=CHUNK_ROWS):
+            self._hand_over(turn, device, builder.feed(chunk))
+            self.context.check()
+        self._hand_over(turn, device, builder.finish())
+        self._take(self.lanes.end(turn, device))
 
-    def _score(self, device: int, rows: Rows | None) -> int:
-        """Score finished rows; return how many of them were left out as incomplete."""
-        if rows is None or not len(rows):
-            return 0
-        before = len(rows)
-        if not self.engine.accepts_missing:
-            complete = rows.complete()
-            if not complete.all():
-                rows = rows.where(complete)
-        if len(rows):
-            columns = {name: rows.columns[place] for name, place in self._place.items()}
-            self.writer.add(device, rows.times, self.engine.score(columns))
-        return before - len(rows)
+    def _hand_over(self, turn: int, device: int, rows: Rows | None) -> None:
+        if rows is not None and len(rows):
+            self._seen[device] += len(rows)
+            self._take(self.lanes.score(turn, device, rows))
+
+    def _take(self, finished: Iterable[Done]) -> None:
+        for done in finished:
+            self.store.put(done.pages)
+            if done.ended:
+                self._count(done)
+            self.context.check()
+
+    def _count(self, done: Done) -> None:
+        device = done.device
+        if done.error is not None:
+            self.store.drop_device(device)
+            self.tally.failed += 1
+            self.tally.messages.add(f"The device {device} could not be scored: {done.error}")
+        elif not self._seen[device]:
+            self.tally.silent += 1
+            self.tally.messages.add(messages.silent(device))
+        else:
+            self.tally.scored += 1
+            if done.left_out:
+                self.tally.messages.add(messages.incomplete(device, rows=done.left_out))
+        del self._seen[device]
+        self._done += 1
+        self.context.progress(self._done, self.total)

@@ -19,7 +19,9 @@ from zementis import inference, job_form
 from zementis.devices import managed_objects, measurements
 from zementis.inference import ModelDescription
 from zementis.inference.description import Format
+from zementis.inference_pages import PageStore
 from zementis.models import ManagedObject, ModelSource, ModelVersion, ScoringModel
+from zementis.page_encoding import PageMaker
 
 ROOT = Path(__file__).resolve().parents[2]
 FOREST = ROOT / "zementis" / "demo" / "IsolationForest.pmml"
@@ -217,6 +219,24 @@ def a_context(job: Job, *, at: datetime = NOON, number: int = 1, **changes: Any)
     """The context of a running execution of ``job`` that was due at ``at``."""
     execution = a_running_execution(job, number=number, at=at, attempt=changes.get("attempt", 1))
     return Context(execution.pk, job.pk, job_number=job.number, number=number, scheduled_for=at, **changes)
+
+
+class PageWriter:
+    """Stores inferences as a run does, without a run."""
+
+    def __init__(self, execution_id: int, attempt: int) -> None:
+        self._store = PageStore(execution_id, attempt)
+        self._pages = PageMaker()
+        self._devices: list[int] = []
+
+    def add(self, device: int, times: Any, columns: Mapping[str, Any]) -> None:
+        self._devices.append(device)
+        self._store.put(self._pages.add(device, times, columns))
+
+    def close(self) -> None:
+        for device in self._devices:
+            self._store.put(self._pages.end(device))
+        self._store.flush()
 
 
 def end(

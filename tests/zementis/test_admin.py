@@ -17,6 +17,7 @@ from tests.zementis.factories import (
     LINE,
     NOON,
     SAMPLES,
+    PageWriter,
     a_context,
     a_device,
     a_group,
@@ -28,7 +29,6 @@ from tests.zementis.factories import (
     store,
 )
 from zementis import model_store
-from zementis.inference_pages import PageWriter
 from zementis.models import ManagedObject, ModelVersion, ScoringModel
 from zementis.scoring_process import process
 

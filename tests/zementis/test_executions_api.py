@@ -10,8 +10,7 @@ import pytest
 
 from scheduler.models import Status
 from tests.zementis.conftest import Api, answer
-from tests.zementis.factories import NOON, Context, a_context, a_device, a_job, a_model, end
-from zementis.inference_pages import PageWriter
+from tests.zementis.factories import NOON, Context, PageWriter, a_context, a_device, a_job, a_model, end
 
 pytestmark = pytest.mark.django_db
 

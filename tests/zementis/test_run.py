@@ -243,7 +243,19 @@ def test_a_run_stops_between_devices_when_it_is_cancelled() -> None:
     context = a_context(job, cancel_after_checks=1)
     with pytest.raises(RunCancelled):
         run(job, context)
-    assert context.progresses == [(0, 2), (1, 2)]
+    assert context.progresses[-1] != (2, 2)
+    assert not InferencePage.objects.exists()
+
+
+def test_a_run_stops_inside_a_device_when_it_is_cancelled() -> None:
+    a_model()
+    device = a_device()
+    many_motions(device.pk, 30_000, start=before_noon(3000), step=timedelta(milliseconds=100))
+    context = a_context(a_job(device.pk), cancel_after_checks=1)
+    with pytest.raises(RunCancelled):
+        run(Job.objects.get(), context)
+    assert context.progresses == [(0, 1)]
+    assert not InferencePage.objects.exists()
 
 
 def test_pages_hold_two_thousand_rows_of_each_device() -> None:

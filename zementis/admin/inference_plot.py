@@ -15,7 +15,6 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from scheduler.models import Execution
-from zementis import inference_pages
 from zementis.models import InferencePage
 
 if TYPE_CHECKING:
@@ -56,10 +55,12 @@ def plot(execution: Execution, device: int) -> Plot | None:
     pages = list(stored.order_by("page").values_list("data", flat=True)[: MAX_PAGES + 1])
     if not pages:
         return None
+    from zementis.page_encoding import decode
+
     times: list[int] = []
     columns: dict[str, list[Any]] = {}
     for data in pages[:MAX_PAGES]:
-        page = inference_pages.decode(device, bytes(data))
+        page = decode(device, bytes(data))
         times += page.times
         for name, values in page.columns.items():
             columns.setdefault(name, []).extend(values)

@@ -7,6 +7,7 @@ from django.db.models import Q
 
 from scheduler.models import Execution
 
+# As in ``zementis.page_encoding``, which this module must not import: it needs NumPy.
 ROWS_PER_PAGE = 2000
 
 

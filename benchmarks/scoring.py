@@ -1,0 +1,258 @@
+"""From measurements in PostgreSQL to stored inferences in one run, beside the bare engine on the same matrix.
+
+    python -m benchmarks.scoring [--rows 1000 100000 1000000] [--devices 1 10] [--quick]
+
+A run is what a worker does with an execution: it finds the model and the devices, reads the window, builds the rows,
+scores them and stores the pages. The bare engine is its own call on the ready-made matrix, see `benchmarks.engines`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from benchmarks import report
+from benchmarks.rig import Rig
+
+NOON = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model and the engine that runs it."""
+
+    title: str
+    path: Path
+    engine: str
+
+
+def cases() -> list[Case]:
+    """Return what is measured."""
+    from benchmarks.engines import FOREST, MODELS
+
+    return [
+        Case("100-tree IsolationForest, compiled", FOREST, "trees"),
+        Case("100-tree IsolationForest, pypmml", FOREST, "pypmml"),
+        Case("logistic regression, onnxruntime", MODELS / "onnx_logistic_regression.onnx", "onnxruntime"),
+        Case("neural network, onnxruntime", MODELS / "onnx_neural_network.onnx", "onnxruntime"),
+        Case("logistic regression, pypmml", MODELS / "logistic_regression.pmml", "pypmml"),
+    ]
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=str(__doc__).split("\n")[0])
+    parser.add_argument("--rows", type=int, nargs="+", default=[1_000, 100_000, 1_000_000])
+    parser.add_argument("--devices", type=int, nargs="+", default=[1, 1_000], help="devices that share the rows")
+    parser.add_argument("--quick", action="store_true", help="100,000 rows of one device")
+    parser.add_argument("--only", default="", help="cases whose title holds this")
+    parser.add_argument("--repeat", type=int, default=3)
+    options = parser.parse_args()
+    rows, devices = ([100_000], [1]) if options.quick else (options.rows, options.devices)
+    with Rig(extra_apps="") as rig:
+        rig.set_up()
+        chosen = [case for case in cases() if options.only in case.title]
+        found: list[dict[str, Any]] = []
+        for count in rows:
+            for spread in devices:
+                if spread == 1 or count >= 100 * spread:
+                    found += _measured(chosen, count, spread, repeat=options.repeat)
+        report.table("Rows per second, from measurements to stored inferences", found)
+        print(f"\npeak memory of this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
+        print(f"machine: {report.machine()}")
+
+
+def _measured(chosen: list[Case], count: int, devices: int, *, repeat: int) -> list[dict[str, Any]]:
+    lines = []
+    for case in chosen:
+        job, inputs = _prepared(case, count, devices)
+        bare = _bare_seconds(case, inputs, repeat=repeat)
+        run = min(_run_seconds(job, number) for number in range(1, repeat + 1))
+        _cleared()
+        lines.append(
+            {
+                "model": case.title,
+                "rows": count,
+                "devices": devices,
+                "bare rows/s": round(count / bare),
+                "run rows/s": round(count / run),
+                "run / bare": round(bare / run, 2),
+            }
+        )
+        print(lines[-1], flush=True)
+    return lines
+
+
+def _prepared(case: Case, count: int, devices: int) -> tuple[Any, Any]:
+    """Store model, devices, measurements and job; return the job and the matrix its window holds."""
+    from hashlib import sha256
+
+    from zementis import inference, job_form
+    from zementis.devices import managed_objects
+    from zementis.models import ModelSource, ModelVersion, ScoringModel
+
+    content = case.path.read_bytes()
+    format_ = "ONNX" if case.path.suffix == ".onnx" else "PMML"
+    description = {**inference.inspect(content, format=format_).to_json(), "engine": case.engine}
+    model = ScoringModel.objects.create(name="benchmark", created_by="benchmark")
+    # The engine is part of the key, so that the worker's cache cannot mix two engines of one file.
+    source = ModelSource.objects.create(
+        content_hash=sha256(content + case.engine.encode()).hexdigest(), content=content
+    )
+    ModelVersion.objects.create(
+        model=model,
+        number=1,
+        source=source,
+        format=format_,
+        file_name=case.path.name,
+        size_bytes=len(content),
+        description=description,
+        uploaded_by="benchmark",
+    )
+    names = [field["name"] for field in description["inputs"]]
+    ids = [
+        managed_objects.create({"c8y_IsDevice": {}, "name": f"device {place}"}, by="benchmark").pk
+        for place in range(devices)
+    ]
+    group = managed_objects.create({"c8y_IsDeviceGroup": {}}, by="benchmark").pk
+    managed_objects.add_children(group, ids, kind="asset")
+    matrix = _filled(ids, len(names), count)
+    body = {
+        "jobName": "benchmark",
+        "associatedGroupOrDeviceId": group if devices > 1 else ids[0],
+        "associatedModel": "benchmark",
+        "modelToDeviceMappings": {name: f"c8y_Benchmark.s{place}.value" for place, name in enumerate(names)},
+        "jobSchedule": {
+            "frequency": "once",
+            "scheduleAt": "2099-01-01T00:00:00Z",
+            "dataFrom": NOON.isoformat(),
+            "dataTo": (NOON + timedelta(days=40)).isoformat(),
+        },
+    }
+    return job_form.create(body, by="benchmark"), matrix
+
+
+def _filled(ids: list[int], width: int, count: int) -> Any:
+    """Store ``count`` measurements of ``width`` series, shared by the devices; return them as one matrix."""
+    import numpy as np
+    from django.db import connection
+
+    from zementis.devices import layouts
+    from zementis.devices.layouts import Layout
+    from zementis.models import DeviceLayout, SeriesLayout
+
+    layout = Layout("benchmark", tuple(("c8y_Benchmark", f"s{place}", None) for place in range(width)))
+    stored = SeriesLayout.objects.create(
+        digest=layout.digest, type=layout.type, series=[list(part) for part in layout.series]
+    )
+    DeviceLayout.objects.bulk_create([DeviceLayout(device_id=device, layout=stored) for device in ids])
+    layouts.forget()
+    random = np.random.default_rng(7)
+    matrix = random.normal(0.0, 1.0, (count, width)).round(4)
+    per_device = -(-count // len(ids))
+    with (
+        connection.cursor() as cursor,
+        cursor.copy('COPY zementis_measurement (device_id, "time", layout_id, "values") FROM STDIN') as copy,
+    ):
+        for start in range(0, count, 10_000):
+            lines = []
+            for place, values in enumerate(matrix[start : start + 10_000].tolist(), start=start):
+                time_ = NOON + timedelta(seconds=place % per_device)
+                text = ",".join(map(repr, values))
+                lines.append(f"{ids[place // per_device]}\t{time_.isoformat()}\t{stored.pk}\t{{{text}}}\n")
+            copy.write("".join(lines))
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE zementis_measurement")
+    return matrix
+
+
+def _bare_seconds(case: Case, matrix: Any, *, repeat: int) -> float:
+    from benchmarks.engines import bare
+    from zementis import inference
+
+    format_: Any = "ONNX" if case.path.suffix == ".onnx" else "PMML"
+    engine: Any = case.engine
+    scorer = inference.load(case.path.read_bytes(), format=format_, engine=engine)
+    call = bare(scorer, matrix)
+    call()
+    seconds = []
+    for _ in range(repeat):
+        started = time.perf_counter()
+        call()
+        seconds.append(time.perf_counter() - started)
+    scorer.close()
+    return min(seconds)
+
+
+@dataclass
+class _Context:
+    """A run's context that nobody cancels."""
+
+    execution_id: int
+    job_pk: int
+    scheduled_for: datetime
+    attempt: int = 1
+    job_number: int = 1
+    job_name: str = "benchmark"
+    number: int = 1
+    token: int = 1
+    cancelled: bool = False
+    seconds_left: float = 1e6
+
+    @property
+    def started_at(self) -> datetime:
+        return self.scheduled_for
+
+    def check(self) -> None:
+        """Go on."""
+
+    def on_cancel(self, action: Any) -> None:
+        """Nobody cancels."""
+
+    def progress(self, done: int, total: int) -> None:
+        """Nobody looks."""
+
+
+def _run_seconds(job: Any, number: int) -> float:
+    from scheduler import job_types
+    from scheduler.models import Execution, Status
+
+    now = datetime.now(UTC)
+    execution = Execution.objects.create(
+        job=job,
+        number=number,
+        scheduled_for=now,
+        status=Status.RUNNING,
+        queue="inference",
+        attempt=1,
+        token=1,
+        started_at=now,
+        lease_until=now + timedelta(hours=1),
+    )
+    context: Any = _Context(execution.pk, job.pk, now, number=number)
+    started = time.perf_counter()
+    outcome = job_types.get("zementis").run(job.arguments, context)
+    seconds = time.perf_counter() - started
+    if outcome.status != Status.SUCCEEDED:
+        raise RuntimeError(f"the run ended {outcome.status.label}: {outcome.messages}")
+    return seconds
+
+
+def _cleared() -> None:
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "TRUNCATE zementis_measurement, zementis_inferencepage, zementis_devicelayout, zementis_serieslayout,"
+            " zementis_childreference, zementis_managedobject, zementis_modelversion, zementis_modelsource,"
+            " zementis_scoringmodel, scheduler_job, scheduler_jobstate, scheduler_execution CASCADE"
+        )
+
+
+if __name__ == "__main__":
+    main()
