@@ -254,6 +254,8 @@ if ZEMENTIS_DATA_SOURCE == "cumulocity":
             raise ImproperlyConfigured(f"{_name}: ZEMENTIS_DATA_SOURCE=cumulocity needs it.")
 # What the local store's platform resources call their one tenant.
 ZEMENTIS_TENANT = env.text("ZEMENTIS_TENANT", default="jobsite")
+# Threads of one run that score while its own thread reads and writes the database.
+ZEMENTIS_SCORING_THREADS = env.integer("ZEMENTIS_SCORING_THREADS", default=1, low=1, high=64)
 # How long a range of measurements one job may ask for; None: any.
 ZEMENTIS_MAX_DATA_RANGE_SECONDS = env.optional_integer("ZEMENTIS_MAX_DATA_RANGE_SECONDS", low=1, high=10**9)
 
