@@ -17,7 +17,7 @@ run: ## Start everything, until Ctrl-C. PORT, HOST, DATA_DIR, DEMO=0, ADMIN_USER
 
 test: ## The whole test suite, on its own PostgreSQL and Redis. ARGS="-k name" for some of it
 	@scripts/venv requirements-dev.txt
-	@exec $(PY) -m pytest $(ARGS)
+	@exec scripts/test $(ARGS)
 
 check: ## Format, lint, types, rooms, migrations, production settings, README
 	@scripts/venv requirements-dev.txt

@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -59,6 +60,15 @@ def _start() -> None:
         redis = Redis(servers, durable=False)
         _keep(redis.service(), root)
         os.environ["CELERY_BROKER_URL"] = redis.url()
+    os.environ["CELERY_BROKER_URL"] = _own_broker(os.environ["CELERY_BROKER_URL"])
+
+
+def _own_broker(url: str) -> str:
+    """The broker of this process: where tests run side by side, each process empties a Redis database of its own."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    if worker is None:
+        return url
+    return urlsplit(url)._replace(path=f"/{1 + int(worker.removeprefix('gw'))}").geturl()
 
 
 def _keep(service: Service, root: Path) -> None:
