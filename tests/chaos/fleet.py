@@ -76,6 +76,9 @@ class Program:
             if self._process is not None:
                 self._process.wait(timeout=patience)
         except subprocess.TimeoutExpired:
+            # Celery writes the stacks of all threads into the log.
+            self.send(signal.SIGUSR1, group=False)
+            time.sleep(1.0)
             return False
         finally:
             self.kill()
@@ -184,6 +187,7 @@ class Fleet:
             EXTRA_APPS="tests.chaos",
             DJANGO_SETTINGS_MODULE="jobsite.settings",
             SCHEDULER_LEASE_SECONDS=str(LEASE_SECONDS),
+            SCHEDULER_SHUTDOWN_SECONDS="3",
             JOBSITE_ENV="development",
             LOG_LEVEL="error",
         )

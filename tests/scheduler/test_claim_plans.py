@@ -1,0 +1,45 @@
+"""A beat's claims go by index, whatever PostgreSQL believes about the tables at the moment."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from jobsite.celery import app
+from scheduler import claims
+from scheduler.beat import JobScheduler
+from tests.scheduler.factories import a_job, due
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def beat() -> Iterator[JobScheduler]:
+    """A beat that has set this test's connection up."""
+    scheduler = JobScheduler(app, lazy=True)
+    scheduler._prepare()
+    yield scheduler
+    with connection.cursor() as cursor:
+        for setting in ("lock_timeout", "enable_bitmapscan", "enable_seqscan", "enable_hashjoin", "enable_mergejoin"):
+            cursor.execute(f"RESET {setting}")
+
+
+def plan(sql: str, parameters: list[Any]) -> str:
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN {sql}", parameters)
+        return "\n".join(row[0] for row in cursor.fetchall())
+
+
+def test_what_is_due_is_read_in_the_order_of_its_index(beat: JobScheduler) -> None:
+    for _ in range(20):
+        due(a_job())
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE scheduler_jobstate")
+    found = plan(claims._DUE, [5])
+    assert ("Index Scan using jobstate_due" in found, "Sort" in found) == (True, False), found
+
+
+def test_clocks_of_entries_are_moved_one_by_one(beat: JobScheduler) -> None:
+    found = plan(claims._ENTRIES, ["{1,2}", "{3,4}", "{1,1}"])
+    assert ("clockedschedule_pkey" in found, "Seq Scan" in found) == (True, False), found
