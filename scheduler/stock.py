@@ -62,6 +62,16 @@ class StockScheduler(DatabaseScheduler):  # type: ignore[misc]
         models: QuerySet[PeriodicTask] = super().enabled_models_qs().exclude(task=entries.TASK)
         return models
 
+    def all_as_schedule(self) -> dict[str, StockEntry]:
+        """Return the enabled entries by name, without those that cannot be read: one must not end all the others."""
+        schedule = {}
+        for model in self.enabled_models():
+            try:
+                schedule[model.name] = StockEntry(model, app=self.app)
+            except Exception:
+                logger.exception("entry.unreadable name=%s", model.name)
+        return schedule
+
     def reserve(self, entry: StockEntry) -> StockEntry:
         """Advance the entry in memory. What is stored is written by ``apply_entry``, not by a later sync."""
         successor: StockEntry = next(entry)

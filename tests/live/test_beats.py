@@ -191,3 +191,26 @@ def test_an_instant_that_passed_while_no_beat_ran_is_settled_when_one_does(proce
     assert len(instants(once)) == 1
     assert without_gap(steady)
     assert set(Execution.objects.of(steady).values_list("status", flat=True)) == {Status.QUEUED}
+
+
+def test_beats_and_workers_whose_hosts_clocks_are_five_minutes_off_go_by_the_database_s(processes: Processes) -> None:
+    made = [a_job(expression=SECONDLY, overlap="allow") for _ in range(5)]
+    worker = ("worker", "-Q", "services", "-P", "threads", "-c", "2", "--without-gossip", "--without-mingle")
+    fast, slow = (
+        processes.start("-m", "tests.live.shifted", seconds, "beat", "--pidfile", "") for seconds in ("300", "-300")
+    )
+    behind = processes.start("-m", "tests.live.shifted", "-300", *worker)
+    for beat in (fast, slow):
+        beat.wait_for_line(r"beat: Starting")
+    behind.wait_for_line(r"\bready\.")
+    began = clock.exact_now()
+    claimed_up_to(made, pass_seconds(3))
+    fast.kill()
+    up_to = pass_seconds(3)
+    claimed_up_to(made, up_to)
+    assert all(without_gap(job) for job in made)
+    assert latest_claim(made, since=began) < timedelta(seconds=1) + NOISE
+    rows = Execution.objects.filter(scheduled_for__gte=began, scheduled_for__lt=up_to - timedelta(seconds=2))
+    wait_for(lambda: not rows.exclude(status=Status.SUCCEEDED).exists(), what="the ends of the runs")
+    for due, created, started, ended in rows.values_list("scheduled_for", "created_at", "started_at", "ended_at"):
+        assert due <= created <= started <= ended
