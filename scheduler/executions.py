@@ -147,5 +147,5 @@ def cancel(execution: Execution, *, by: str) -> bool:
         ended = end_queued_locked(cursor, execution.pk, execution.job_id, status=Status.CANCELLED, message=message)
         asked = not ended and ask_to_stop(cursor, execution.pk, message=message)
     if ended or asked:
-        logger.info("run.%s execution_id=%s by=%s", "cancelled" if ended else "cancel_requested", execution.pk, by)
+        logger.info("run.%s execution_id=%s by=%r", "cancelled" if ended else "cancel_requested", execution.pk, by)
     return ended or asked

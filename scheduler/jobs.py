@@ -72,7 +72,7 @@ def create(kind: str, definition: Definition, *, by: str, number: int | None = N
         job.state = JobState.objects.create(job=job, next_fire_at=fires, entry=entry)
         _record(job, JobChange.Verb.CREATED, by, differences(kind, None, definition), at=now)
         _wake()
-    logger.info("job.created kind=%s job=%s by=%s next_fire_at=%s", kind, job.number, by, fires)
+    logger.info("job.created kind=%s job=%s by=%r next_fire_at=%s", kind, job.number, by, fires)
     return job
 
 
@@ -135,7 +135,7 @@ def update(job: Job, changes: Mapping[str, Any], *, by: str) -> Job:
         _record(stored, _verb(before, after), by, differences(stored.kind, before, after), at=now)
         _wake()
         transaction.on_commit(lambda: messages.publish(hints))
-    logger.info("job.updated kind=%s job=%s by=%s next_fire_at=%s", stored.kind, stored.number, by, next_fire_at)
+    logger.info("job.updated kind=%s job=%s by=%r next_fire_at=%s", stored.kind, stored.number, by, next_fire_at)
     return stored
 
 
@@ -170,7 +170,7 @@ def delete(job: Job, *, by: str) -> None:
         if entry_id is not None:
             entries.delete([entry_id])
         _wake()
-    logger.info("job.deleted kind=%s job=%s by=%s", stored.kind, stored.number, by)
+    logger.info("job.deleted kind=%s job=%s by=%r", stored.kind, stored.number, by)
 
 
 def run_now(job: Job, *, by: str, arguments: Mapping[str, Any] | None = None) -> Execution:
@@ -203,7 +203,7 @@ def run_now(job: Job, *, by: str, arguments: Mapping[str, Any] | None = None) ->
             transaction.on_commit(lambda: messages.publish([hint]))
         execution = Execution.objects.get(pk=execution_id)
     logger.info(
-        "run.requested kind=%s job=%s execution=%s status=%s by=%s",
+        "run.requested kind=%s job=%s execution=%s status=%s by=%r",
         job.kind,
         job.number,
         execution.number,
