@@ -1,27 +1,40 @@
 """Scoring beside reading: a run's thread reads and writes the database, lanes score and make pages meanwhile.
 
-A lane is one thread. All rows of a device go through one lane, hence in their order; devices are dealt to the lanes in
-turn. What waits before a lane is bounded, so that a fast source cannot fill the memory. Lanes do not touch the
-database.
+A lane is one thread. All rows of a device go through one lane, hence in their order; batches of devices are dealt to
+the lanes in turn, so that many devices with few rows cost few calls of the engine. What waits before a lane is
+bounded: a fast source cannot fill the memory. Lanes do not touch the database.
 """
 
 from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeAlias
+
+import numpy as np
 
 from zementis.inference import Scorer, ScoringError
-from zementis.page_encoding import EncodedPage, PageMaker
+from zementis.page_encoding import Column, EncodedPage, PageMaker
 from zementis.rows import Rows
+
+_Outputs: TypeAlias = dict[str, Column]
 
 logger = logging.getLogger(__name__)
 
-# Chunks that may wait before one lane, the one being scored included.
+# Batches that may wait before one lane, the one being scored included.
 _DEPTH = 3
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Rows of a device for a lane; ``ended`` where the device has no more."""
+
+    device: int
+    rows: Rows | None
+    ended: bool = False
 
 
 @dataclass(frozen=True)
@@ -39,7 +52,7 @@ class Done:
 
 
 class Lanes:
-    """The lanes of one run. Use as a context; leaving it ends the threads once they have finished their chunk."""
+    """The lanes of one run. Use as a context; leaving it ends the threads once they have finished their batch."""
 
     def __init__(self, scorer: Scorer, places: dict[str, int], *, count: int) -> None:
         self._lanes = [_Lane(scorer, places) for _ in range(count)]
@@ -51,16 +64,13 @@ class Lanes:
         for lane in self._lanes:
             lane.close()
 
-    def score(self, turn: int, device: int, rows: Rows) -> Iterator[Done]:
-        """Hand rows of the ``turn``-th device over; give what that lane has finished, waiting where it is full."""
-        lane = self._lanes[turn % len(self._lanes)]
-        lane.submit(lambda: lane.score(device, rows))
-        return lane.finished(leave=_DEPTH)
+    def score(self, turn: int, batch: Sequence[Piece]) -> Iterator[Done]:
+        """Hand a batch to lane ``turn``; give what that lane has finished, waiting where too much waits before it.
 
-    def end(self, turn: int, device: int) -> Iterator[Done]:
-        """Tell that the ``turn``-th device has no more rows."""
+        A device that is cut by the end of a batch goes on in the next batch of the same turn.
+        """
         lane = self._lanes[turn % len(self._lanes)]
-        lane.submit(lambda: lane.end(device))
+        lane.submit(batch)
         return lane.finished(leave=_DEPTH)
 
     def rest(self) -> Iterator[Done]:
@@ -74,55 +84,79 @@ class _Lane:
         self._scorer = scorer
         self._places = places
         self._pages = PageMaker()
-        self._left_out = 0
-        self._error: ScoringError | None = None
+        self._left_out: dict[int, int] = {}
+        self._errors: dict[int, ScoringError] = {}
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="scoring")
-        self._waiting: deque[Future[Done]] = deque()
+        self._waiting: deque[Future[list[Done]]] = deque()
 
-    def submit(self, work: Callable[[], Done]) -> None:
-        self._waiting.append(self._threads.submit(work))
+    def submit(self, batch: Sequence[Piece]) -> None:
+        self._waiting.append(self._threads.submit(self._run, batch))
 
     def finished(self, *, leave: int) -> Iterator[Done]:
-        """Give what is done, the oldest first; wait while more than ``leave`` are not."""
+        """Give what is done, the oldest first; wait while more than ``leave`` batches are not."""
         while self._waiting and (len(self._waiting) > leave or self._waiting[0].done()):
-            yield self._waiting.popleft().result()
+            yield from self._waiting.popleft().result()
 
     def close(self) -> None:
         self._threads.shutdown(wait=True, cancel_futures=True)
 
     # -- In the lane's own thread ------------------------------------------------------------------------------------
 
-    def score(self, device: int, rows: Rows) -> Done:
-        if self._error is not None:
-            return Done(device, ())
-        try:
-            return Done(device, self._scored(device, rows))
-        except ScoringError as error:
-            if error.retryable:
-                raise
-            self._error = error
-            self._pages.drop(device)
-            return Done(device, ())
+    def _run(self, batch: Sequence[Piece]) -> list[Done]:
+        usable = [(place, piece.device, rows) for place, piece in enumerate(batch) if (rows := self._usable(piece))]
+        outputs = self._scored([(device, rows) for _, device, rows in usable])
+        scored = {place: (rows, found) for (place, _, rows), found in zip(usable, outputs, strict=True)}
+        return [done for place, piece in enumerate(batch) for done in self._paged(piece, scored.get(place))]
 
-    def end(self, device: int) -> Done:
-        error, left_out = self._error, self._left_out
-        self._error, self._left_out = None, 0
-        pages = () if error is not None else self._pages.end(device)
-        return Done(device, pages, ended=True, left_out=left_out, error=error)
-
-    def _scored(self, device: int, rows: Rows) -> Sequence[EncodedPage]:
+    def _usable(self, piece: Piece) -> Rows | None:
+        """Return the rows that the model can take, None where there are none."""
+        rows = piece.rows
+        if rows is None or piece.device in self._errors:
+            return None
         if not self._scorer.accepts_missing:
             complete = rows.complete()
             if not complete.all():
-                self._left_out += len(rows) - int(complete.sum())
+                missing = len(rows) - int(complete.sum())
+                self._left_out[piece.device] = self._left_out.get(piece.device, 0) + missing
                 rows = rows.where(complete)
-        if not len(rows):
-            return ()
-        columns = {name: rows.columns[place] for name, place in self._places.items()}
-        return self._pages.add(device, rows.times, self._outputs(columns))
+        return rows if len(rows) else None
 
-    def _outputs(self, columns: dict[str, Any]) -> dict[str, Any]:
+    def _scored(self, pieces: Sequence[tuple[int, Rows]]) -> list[_Outputs | None]:
+        """Score all pieces in one call; where that is refused, one by one, to find out which device is at fault."""
+        if not pieces:
+            return []
+        try:
+            outputs = self._outputs(_joined([rows for _, rows in pieces]))
+        except ScoringError as error:
+            if error.retryable:
+                raise
+            return [self._blamed(device, rows) for device, rows in pieces]
+        edges = np.cumsum([len(rows) for _, rows in pieces])[:-1]
+        split = {name: np.split(column, edges) for name, column in outputs.items()}
+        return [{name: parts[place] for name, parts in split.items()} for place in range(len(pieces))]
+
+    def _blamed(self, device: int, rows: Rows) -> _Outputs | None:
+        try:
+            return self._outputs(rows)
+        except ScoringError as error:
+            if error.retryable:
+                raise
+            self._errors[device] = error
+            self._pages.drop(device)
+            return None
+
+    def _paged(self, piece: Piece, scored: tuple[Rows, _Outputs | None] | None) -> Iterator[Done]:
+        device = piece.device
+        if scored is not None and scored[1] is not None and device not in self._errors:
+            yield Done(device, self._pages.add(device, scored[0].times, scored[1]))
+        if piece.ended:
+            error, left_out = self._errors.pop(device, None), self._left_out.pop(device, 0)
+            pages = () if error is not None else self._pages.end(device)
+            yield Done(device, pages, ended=True, left_out=left_out, error=error)
+
+    def _outputs(self, rows: Rows) -> _Outputs:
         """Score; once more where the engine died under it, which starts it anew."""
+        columns = {name: rows.columns[place] for name, place in self._places.items()}
         try:
             return self._scorer.score(columns)
         except ScoringError as error:
@@ -130,3 +164,10 @@ class _Lane:
                 raise
             logger.warning("model.engine_lost engine=%s why=%s", self._scorer.engine, error)
         return self._scorer.score(columns)
+
+
+def _joined(parts: Sequence[Rows]) -> Rows:
+    if len(parts) == 1:
+        return parts[0]
+    columns = zip(*(rows.columns for rows in parts), strict=True)
+    return Rows(np.concatenate([rows.times for rows in parts]), tuple(np.concatenate(column) for column in columns))

@@ -15,13 +15,15 @@ from zementis.arguments import Arguments, SeriesName, Window
 from zementis.devices import DataSource, DataSourceError, Target, data_source
 from zementis.inference import InvalidModel, Scorer, ScoringError
 from zementis.inference_pages import PageStore
-from zementis.lanes import Done, Lanes
+from zementis.lanes import Done, Lanes, Piece
 from zementis.messages import Messages
 from zementis.model_store import ModelNotFound, StoredModel
-from zementis.rows import RowBuilder, Rows
+from zementis.rows import RowBuilder
 
 # Rows read and scored at a time: enough to make the cost of a call small, few enough to be told to stop in between.
 CHUNK_ROWS = 20_000
+# Devices of few rows are scored together, this many at most.
+_MOST_PIECES = 200
 
 
 class _Refusal(Exception):
@@ -153,30 +155,41 @@ class _Scan:
     context: RunContext
     total: int
     tally: _Tally = field(default_factory=_Tally)
+    _batch: list[Piece] = field(default_factory=list, init=False)
+    _batch_rows: int = field(default=0, init=False)
+    _turn: int = field(default=0, init=False)
     _done: int = field(default=0, init=False)
     _seen: dict[int, int] = field(default_factory=dict, init=False)
 
     def run(self, devices: Sequence[int]) -> None:
         """Score all devices. Raises ``DataSourceError``, ``RunCancelled``, and ``ScoringError`` of a lost engine."""
         self.context.progress(0, self.total)
-        for turn, device in enumerate(devices):
+        self.context.check()
+        builder = RowBuilder()
+        found = self.source.measurements(devices, series=self.series, window=self.window, limit=CHUNK_ROWS)
+        for device, chunk in found:
             self.context.check()
-            self._read(turn, device)
+            if chunk is not None:
+                self._add(Piece(device, builder.feed(chunk)))
+            else:
+                self._add(Piece(device, builder.finish(), ended=True))
+        self._hand_over()
         self._take(self.lanes.rest())
 
-    def _read(self, turn: int, device: int) -> None:
-        builder = RowBuilder()
-        self._seen[device] = 0
-        for chunk in self.source.measurements(device, series=self.series, window=self.window, limit=CHUNK_ROWS):
-            self._hand_over(turn, device, builder.feed(chunk))
-            self.context.check()
-        self._hand_over(turn, device, builder.finish())
-        self._take(self.lanes.end(turn, device))
+    def _add(self, piece: Piece) -> None:
+        rows = len(piece.rows) if piece.rows is not None else 0
+        self._seen[piece.device] = self._seen.get(piece.device, 0) + rows
+        self._batch.append(piece)
+        self._batch_rows += rows
+        if self._batch_rows >= CHUNK_ROWS or len(self._batch) >= _MOST_PIECES:
+            self._hand_over()
 
-    def _hand_over(self, turn: int, device: int, rows: Rows | None) -> None:
-        if rows is not None and len(rows):
-            self._seen[device] += len(rows)
-            self._take(self.lanes.score(turn, device, rows))
+    def _hand_over(self) -> None:
+        if self._batch:
+            batch, self._batch, self._batch_rows = self._batch, [], 0
+            self._take(self.lanes.score(self._turn, batch))
+            # The next batch may go to another lane, unless it goes on with the same device.
+            self._turn += batch[-1].ended
 
     def _take(self, finished: Iterable[Done]) -> None:
         for done in finished:

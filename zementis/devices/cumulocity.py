@@ -84,8 +84,16 @@ class CumulocitySource:
             return Target(identifier, True, self._members(identifier))
         return Target(identifier, False, (identifier,)) if DEVICE in found else None
 
-    def measurements(self, device: int, *, series: Sequence[SeriesName], window: Window, limit: int) -> Iterator[Chunk]:
-        """Give the device's measurements of ``series`` inside ``window`` in chunks of at most ``limit`` rows."""
+    def measurements(
+        self, devices: Sequence[int], *, series: Sequence[SeriesName], window: Window, limit: int
+    ) -> Iterator[tuple[int, Chunk | None]]:
+        """Give the devices' measurements; see ``DataSource``."""
+        for device in devices:
+            for chunk in self._of_device(device, series=series, window=window, limit=limit):
+                yield device, chunk
+            yield device, None
+
+    def _of_device(self, device: int, *, series: Sequence[SeriesName], window: Window, limit: int) -> Iterator[Chunk]:
         query = {
             "source": str(device),
             "dateFrom": instants.with_milliseconds(window.start),

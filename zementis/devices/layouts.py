@@ -108,16 +108,16 @@ def of_device(device: int) -> list[SeriesLayout]:
     return list(SeriesLayout.objects.filter(devicelayout__device_id=device).order_by("pk"))
 
 
-def positions(device: int, *, series: Sequence[SeriesName]) -> dict[int, list[int | None]]:
+def positions(devices: Sequence[int], *, series: Sequence[SeriesName]) -> dict[int, list[int | None]]:
     """Return layout id -> for each of ``series`` its place in the layout's values, None where it has none.
 
-    Only layouts that the device has sent and that hold one of the series at least.
+    Only layouts that one of the devices has sent and that hold one of the series at least.
     """
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT l.id, l.series::text FROM zementis_devicelayout d"
-            " JOIN zementis_serieslayout l ON l.id = d.layout_id WHERE d.device_id = %s",
-            [device],
+            "SELECT l.id, l.series::text FROM zementis_serieslayout l"
+            " WHERE l.id IN (SELECT d.layout_id FROM zementis_devicelayout d WHERE d.device_id = ANY(%s))",
+            [list(devices)],
         )
         rows = cursor.fetchall()
     places: dict[int, list[int | None]] = {}

@@ -27,12 +27,14 @@ class LocalSource:
             return Target(found.pk, True, managed_objects.members(found.pk))
         return Target(found.pk, False, (found.pk,)) if found.is_device else None
 
-    def measurements(self, device: int, *, series: Sequence[SeriesName], window: Window, limit: int) -> Iterator[Chunk]:
-        """Give the device's measurements of ``series`` inside ``window`` in chunks of at most ``limit`` rows."""
+    def measurements(
+        self, devices: Sequence[int], *, series: Sequence[SeriesName], window: Window, limit: int
+    ) -> Iterator[tuple[int, Chunk | None]]:
+        """Give the devices' measurements; see ``DataSource``."""
         # NumPy stays out of the web server, which only looks up targets.
         from zementis.devices import windows
 
         try:
-            yield from windows.chunks(device, series=series, window=window, limit=limit)
+            yield from windows.chunks(devices, series=series, window=window, limit=limit)
         except DatabaseError as error:
             raise DataSourceError(f"The measurements could not be read: {error}", retryable=True) from error

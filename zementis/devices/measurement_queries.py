@@ -148,7 +148,7 @@ def series_table(
     """
     known = dict(supported(device))
     chosen = [(name, known.get(name)) for name in (series or list(known))]
-    places = layouts.positions(device, series=[name for name, _ in chosen])
+    places = layouts.positions([device], series=[name for name, _ in chosen])
     parts: list[str] = []
     arguments: list[Any] = []
     instant = "date_trunc(%s, time)" if bucket is not None else "time"

@@ -57,8 +57,13 @@ class DataSource(Protocol):
     def target(self, identifier: int) -> Target | None:
         """Return what ``identifier`` stands for, None where it is neither a device nor a group."""
 
-    def measurements(self, device: int, *, series: Sequence[SeriesName], window: Window, limit: int) -> Iterator[Chunk]:
-        """Give the device's measurements of ``series`` inside ``window`` in chunks of at most ``limit`` rows."""
+    def measurements(
+        self, devices: Sequence[int], *, series: Sequence[SeriesName], window: Window, limit: int
+    ) -> Iterator[tuple[int, Chunk | None]]:
+        """Give the measurements of ``series`` inside ``window``, one device after the other as in ``devices``.
+
+        Each device's come in chunks of at most ``limit`` rows, with None after the last, also where it sent nothing.
+        """
 
 
 def data_source() -> DataSource:

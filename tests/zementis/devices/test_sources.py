@@ -42,7 +42,10 @@ def rows(
 ) -> list[tuple[float | None, ...]]:
     """All rows as (seconds after noon, values), None for missing."""
     found: list[tuple[float | None, ...]] = []
-    for chunk in source.measurements(device, series=series, window=window, limit=limit):
+    for of, chunk in source.measurements([device], series=series, window=window, limit=limit):
+        assert of == device
+        if chunk is None:
+            continue
         assert len(chunk.times) <= limit
         for time, *values in zip(chunk.times.tolist(), *(column.tolist() for column in chunk.columns), strict=True):
             found.append(((time - AT) / 1_000_000, *(None if value != value else value for value in values)))
@@ -133,6 +136,20 @@ def test_a_long_window_is_read_whole(source: DataSource) -> None:
     many_motions(device, 4500, step=timedelta(milliseconds=100))
     series = SeriesName("c8y_Acceleration", "accelerationX")
     assert rows(source, device, series, limit=2000) == [(place / 10, 0.01 * place) for place in range(4500)]
+
+
+def test_devices_come_one_after_the_other_each_with_its_end(source: DataSource) -> None:
+    devices = [a_device().pk for _ in range(40)]
+    for place, device in enumerate(devices[::2]):
+        store(*(a_measurement(device, time=NOON + timedelta(seconds=s), c8y_A__x=float(place)) for s in range(place)))
+    seen = [
+        (device, None if chunk is None else len(chunk.times))
+        for device, chunk in source.measurements(devices, series=[X], window=HOUR, limit=5 * 32)
+    ]
+    assert [device for device, count in seen if count is None] == devices
+    assert sorted(seen, key=lambda pair: devices.index(pair[0])) == seen
+    counts = {device: sum(count or 0 for of, count in seen if of == device) for device in devices}
+    assert counts == {device: place // 2 if place % 2 == 0 else 0 for place, device in enumerate(devices)}
 
 
 def test_a_tenant_that_is_not_there_is_told_and_worth_retrying() -> None:

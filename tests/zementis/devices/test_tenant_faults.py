@@ -104,7 +104,7 @@ def test_an_answer_of_another_shape_is_told(tenants: Any, page: Any) -> None:
 
     source = tenants((200, page)).source()
     with pytest.raises(DataSourceError):
-        list(source.measurements(5, series=[SeriesName("a", "b")], window=HOUR, limit=10))
+        list(source.measurements([5], series=[SeriesName("a", "b")], window=HOUR, limit=10))
 
 
 @pytest.mark.django_db
