@@ -19,6 +19,7 @@ from django.db import connection, transaction
 
 from scheduler import limits
 from scheduler.endings import ask_to_stop, end_queued, end_queued_locked, finish, finish_many, rescue
+from scheduler.history import storable_text
 from scheduler.models import Execution, Reason, Status
 from scheduler.started import Started
 
@@ -140,6 +141,7 @@ def cancel(execution: Execution, *, by: str) -> bool:
 
     Return False where it had ended already.
     """
+    by = storable_text(by)
     message = f"cancelled by {by}"
     with transaction.atomic(), connection.cursor() as cursor:
         # With the state row held no run goes back into the queue: what is not queued now runs or is over.
