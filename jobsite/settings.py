@@ -9,6 +9,7 @@ import base64
 import hashlib
 import os
 from pathlib import Path
+from typing import cast
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -163,6 +164,15 @@ DATABASES = {
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
     }
+}
+# A server whose network is gone is given up after seconds, not after the kernel's quarter of an hour. The address wins.
+DATABASES["default"]["OPTIONS"] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15000,
+    **cast(dict[str, object], DATABASES["default"].get("OPTIONS", {})),
 }
 
 # -- Celery ----------------------------------------------------------------------------------------------------------
