@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 
 from scheduler import limits
 from scheduler.endings import ask_to_stop, end_queued, end_queued_locked, finish, finish_many, rescue
@@ -54,12 +54,19 @@ def start(ids: Sequence[int], *, worker: str) -> list[Started]:
         started = _start(cursor, ids, worker=worker)
     if len(started) < len(ids):
         left = _without(ids, started)
-        for key, waiting in limits.waiting(left).items():
-            with transaction.atomic(), connection.cursor() as cursor:
-                admitted = limits.admit(cursor, key, waiting)
-                if admitted:
-                    started += _start(cursor, admitted, worker=worker, limited=True)
-        _expire(_without(left, started))
+        try:
+            for key, waiting in limits.waiting(left).items():
+                with transaction.atomic(), connection.cursor() as cursor:
+                    admitted = limits.admit(cursor, key, waiting)
+                    more = _start(cursor, admitted, worker=worker, limited=True) if admitted else []
+                started += more
+            _expire(_without(left, started))
+        except (OperationalError, InterfaceError) as error:
+            if connection.in_atomic_block:
+                raise
+            # What has been started is the caller's to run; the others are still queued.
+            connection.close()
+            logger.warning("run.start_failed executions=%d error=%s", len(left), type(error).__name__)
     return started
 
 

@@ -63,9 +63,10 @@ def next_in_line(cursor: Any, keys: Sequence[str]) -> list[Hint]:
     hints = []
     for key, ended in Counter(key for key in keys if key).items():
         cursor.execute(
-            "SELECT id, queue, priority FROM scheduler_execution"
-            " WHERE status = 0 AND concurrency_key = %s AND concurrency_key <> '' AND ready_at <= now()"
-            " ORDER BY priority, id LIMIT %s",
+            "SELECT e.id, e.queue, e.priority, j.headers::text"
+            "  FROM scheduler_execution e JOIN scheduler_job j ON j.id = e.job_id"
+            " WHERE e.status = 0 AND e.concurrency_key = %s AND e.concurrency_key <> '' AND e.ready_at <= now()"
+            " ORDER BY e.priority, e.id LIMIT %s",
             [key, ended],
         )
         hints += [Hint(*row) for row in cursor.fetchall()]

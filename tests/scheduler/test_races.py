@@ -10,7 +10,7 @@ import pytest
 from django.db import OperationalError, connection, transaction
 from django_celery_beat.models import PeriodicTask
 
-from scheduler import claims, clock, executions, jobs, retention
+from scheduler import claims, clock, executions, jobs, limits, retention
 from scheduler.connections import LOCK_TIMEOUT, gave_way
 from scheduler.exceptions import JobNotFound, NameTaken, NumberTaken
 from scheduler.job_types import Outcome
@@ -317,3 +317,17 @@ def test_a_thousand_simultaneous_requests_never_violate_the_overlap_policy(polic
             executions.finish(run, Outcome(Status.SUCCEEDED))
     assert counters(job) == counted(job)
     assert not Execution.objects.open().exists()
+
+
+def test_what_was_started_is_run_though_the_connection_dies_before_the_others_are_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first, over = jobs.run_now(a_job(), by="tester"), jobs.run_now(a_job(), by="tester")
+    executions.cancel(over, by="tester")
+
+    def dies(ids: Any) -> Any:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+    monkeypatch.setattr(limits, "waiting", dies)
+    assert [run.execution_id for run in executions.start([first.pk, over.pk], worker="w")] == [first.pk]
