@@ -271,7 +271,7 @@ ZEMENTIS_MAX_DATA_RANGE_SECONDS = env.optional_integer("ZEMENTIS_MAX_DATA_RANGE_
 
 # -- The local stack (`manage.py stack`) -----------------------------------------------------------------------------
 
-DEMO = env.flag("DEMO", default=True)
+DEMO = env.flag("DEMO", default=not PRODUCTION)
 ADMIN_USER = env.text("ADMIN_USER", default="admin")
 # Empty: a random one, kept in the data directory.
 ADMIN_PASSWORD = env.text("ADMIN_PASSWORD", default="")

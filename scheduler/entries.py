@@ -7,14 +7,19 @@ Nothing but this module and ``scheduler.beat`` touches django-celery-beat. Rows 
 from __future__ import annotations
 
 import json
+import uuid
+from collections.abc import Callable
 from datetime import datetime
+from typing import Any, TypeVar
 
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 from django_celery_beat.models import ClockedSchedule, PeriodicTask
 
 from scheduler.models import Job
 
 TASK = "scheduler.run_job"
+
+T = TypeVar("T")
 
 
 def name_of(job: Job) -> str:
@@ -25,36 +30,49 @@ def name_of(job: Job) -> str:
 def create(job: Job, next_fire_at: datetime | None, *, now: datetime) -> PeriodicTask:
     """Write the entry of a new job and return it."""
     clocked = ClockedSchedule.objects.create(clocked_time=next_fire_at or job.run_at or now)
-    entry = PeriodicTask(
-        name=name_of(job),
-        task=TASK,
-        args=json.dumps([job.pk]),
-        clocked=clocked,
-        one_off=True,
-        enabled=job.active and next_fire_at is not None,
-        queue=job.queue or None,
-        priority=job.priority,
-        expire_seconds=job.expires_seconds,
-        headers=json.dumps(job.headers),
-        description=job.description or "",
-    )
-    PeriodicTask.objects.bulk_create([entry])
-    return entry
+
+    def write(name: str) -> PeriodicTask:
+        entry = PeriodicTask(
+            name=name,
+            task=TASK,
+            args=json.dumps([job.pk]),
+            clocked=clocked,
+            one_off=True,
+            **_columns(job, next_fire_at),
+        )
+        PeriodicTask.objects.bulk_create([entry])
+        return entry
+
+    return _named(job, write)
 
 
 def update(job: Job, entry_id: int, next_fire_at: datetime | None) -> None:
     """Make the entry say what the job says now."""
-    PeriodicTask.objects.filter(pk=entry_id).update(
-        name=name_of(job),
-        enabled=job.active and next_fire_at is not None,
-        queue=job.queue or None,
-        priority=job.priority,
-        expire_seconds=job.expires_seconds,
-        headers=json.dumps(job.headers),
-        description=job.description or "",
-    )
+    entry = PeriodicTask.objects.filter(pk=entry_id)
+    _named(job, lambda name: entry.update(name=name, **_columns(job, next_fire_at)))
     if next_fire_at is not None:
         ClockedSchedule.objects.filter(periodictask__pk=entry_id).update(clocked_time=next_fire_at)
+
+
+def _columns(job: Job, next_fire_at: datetime | None) -> dict[str, Any]:
+    return {
+        "enabled": job.active and next_fire_at is not None,
+        "queue": job.queue or None,
+        "priority": job.priority,
+        "expire_seconds": job.expires_seconds,
+        "headers": json.dumps(job.headers),
+        "description": job.description or "",
+    }
+
+
+def _named(job: Job, write: Callable[[str], T]) -> T:
+    """Call ``write`` with a name for the job's entry, another one where an entry of somebody else's has the first."""
+    name = name_of(job)
+    try:
+        with transaction.atomic():
+            return write(name)
+    except IntegrityError:
+        return write(f"{name[:160]} ({uuid.uuid4()})")
 
 
 def delete(entry_ids: list[int]) -> None:

@@ -76,6 +76,9 @@ class JobType(Protocol):
     def check(self, arguments: Mapping[str, Any]) -> None:
         """Raise ``InvalidJob`` unless ``arguments`` can be stored."""
 
+    def stored(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Return ``arguments``, which ``check`` has passed, as rows keep them: secrets encrypted."""
+
     def run(self, arguments: Mapping[str, Any], context: RunContext) -> Outcome:
         """Do the work, with no transaction open, and return how it ended. May raise ``RunError`` or anything."""
 

@@ -64,7 +64,7 @@ def create(kind: str, definition: Definition, *, by: str, number: int | None = N
             updated_by=by,
             created_at=now,
             updated_at=now,
-            **definition.columns(),
+            **_columns(kind, definition),
         )
         _insert(job, number)
         fires = next_fire_at if job.active else None
@@ -115,7 +115,7 @@ def update(job: Job, changes: Mapping[str, Any], *, by: str) -> Job:
         if reschedule:
             first = after.schedule.first_after(now) if after.schedule != before.schedule else None
             next_fire_at = (first or after.schedule.next_after(now)) if after.active else None
-        for name, value in after.columns().items():
+        for name, value in _columns(stored.kind, after).items():
             setattr(stored, name, value)
         stored.name_key = _name_key(stored.kind, stored.name)
         stored.version += 1
@@ -194,7 +194,7 @@ def run_now(job: Job, *, by: str, arguments: Mapping[str, Any] | None = None) ->
             locked,
             kind=job.kind,
             by=by,
-            arguments=None if arguments is None else dict(arguments),
+            arguments=None if arguments is None else job_types.get(job.kind).stored(arguments),
             decision=decision,
         )
         if decision is Decision.REPLACE:
@@ -211,6 +211,10 @@ def run_now(job: Job, *, by: str, arguments: Mapping[str, Any] | None = None) ->
         by,
     )
     return execution
+
+
+def _columns(kind: str, definition: Definition) -> dict[str, Any]:
+    return {**definition.columns(), "arguments": job_types.get(kind).stored(definition.arguments)}
 
 
 def _name_key(kind: str, name: str) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 EXPECTED = "an ISO-8601 date and time with an offset or Z, such as 2026-05-01T12:00:00.000Z"
 
@@ -35,3 +35,12 @@ def from_microseconds(microseconds: int) -> str:
     return with_milliseconds(datetime.fromtimestamp(microseconds // 1_000_000, UTC)).replace(
         ".000Z", f".{microseconds % 1_000_000 // 1000:03d}Z"
     )
+
+
+def milliseconds_between(start: datetime, end: datetime) -> int:
+    """Return the milliseconds from ``start`` to ``end`` as the difference of what is shown of both."""
+    return _milliseconds(end) - _milliseconds(start)
+
+
+def _milliseconds(instant: datetime) -> int:
+    return (instant - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)

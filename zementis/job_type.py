@@ -24,6 +24,10 @@ class ZementisJobs:
         """Raise ``InvalidJob`` unless ``arguments`` can be stored."""
         Arguments.from_json(arguments)
 
+    def stored(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Return them as they are: a scoring job has no secrets."""
+        return dict(arguments)
+
     def run(self, arguments: Mapping[str, Any], context: RunContext) -> Outcome:
         """Score the run's window. SUCCEEDED, WARNED where devices were silent, FAILED where the model did not run."""
         # NumPy and the engines stay out of the processes that only list jobs.

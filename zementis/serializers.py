@@ -81,14 +81,13 @@ def execution(stored: Execution, *, job_number: int, for_group: bool) -> dict[st
     """Return an ended execution."""
     started = stored.started_at or stored.ended_at or stored.created_at
     ended = stored.ended_at or started
-    duration = (ended - started).total_seconds() * 1000
     return {
         "jobId": job_number,
         "jobExecutionNumber": stored.number,
         "isExecutionForDeviceGroup": for_group,
         "jobExecutionStartTime": instants.shortest(started),
         "jobExecutionEndTime": instants.shortest(ended),
-        "jobExecutionDuration": str(int(duration)),
+        "jobExecutionDuration": str(instants.milliseconds_between(started, ended)),
         "jobExecutionStatus": _STATUS[Status(stored.status)],
         "jobExecutionStatusMessage": list(stored.messages) if isinstance(stored.messages, list) else [],
     }
@@ -123,4 +122,4 @@ def _last_duration(stored: Job) -> str | None:
     state = stored.state
     if state.last_started_at is None or state.last_ended_at is None:
         return None
-    return str(int((state.last_ended_at - state.last_started_at).total_seconds() * 1000))
+    return str(instants.milliseconds_between(state.last_started_at, state.last_ended_at))

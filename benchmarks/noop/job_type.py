@@ -19,6 +19,9 @@ class NoopJob:
     def check(self, arguments: Mapping[str, Any]) -> None:
         """Anything goes."""
 
+    def stored(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        return dict(arguments)
+
     def run(self, arguments: Mapping[str, Any], context: RunContext) -> Outcome:
         return _DONE
 

@@ -31,6 +31,9 @@ class ProbeJob:
         if arguments.get("refuse"):
             raise InvalidJob("arguments", str(arguments["refuse"]))
 
+    def stored(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        return dict(arguments)
+
     def run(self, arguments: Mapping[str, Any], context: RunContext) -> Outcome:
         from tests.probe.models import Effect
 
