@@ -98,7 +98,7 @@ def shown(value: Any) -> str:
     return text if len(text) <= 100 else f"{text[:97]}..."
 
 
-def _safe(text: str) -> str:
+def safe(text: str) -> str:
     """Return ``text`` with every control character and every character of ``<>&"'`` as an underscore."""
     return "".join(
         "_"
@@ -125,7 +125,7 @@ def _text(body: Mapping[str, Any], key: str, problems: _Problems, *, required: b
     elif len(value) > longest:
         problems.add(f"{key} must have at most {longest} characters; it has {len(value)}.")
     else:
-        return _safe(value)
+        return safe(value)
     return None
 
 
