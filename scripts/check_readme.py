@@ -28,12 +28,25 @@ def commands(text: str) -> Iterator[list[str]]:
         lines = block.replace("\\\n", " ").splitlines()
         if any(line.startswith("$ ") for line in lines):
             lines = [line[2:] for line in lines if line.startswith("$ ")]
-        for line in lines:
-            words = shlex.split(line, comments=True)
+        for words in _split(lines):
             while words and re.match(r"^[A-Z_]+=", words[0]):
                 words.pop(0)
             if words:
                 yield words
+
+
+def _split(lines: list[str]) -> Iterator[list[str]]:
+    """The lines split into words, those of one quotation that spans several together."""
+    together = ""
+    for line in lines:
+        together += line + "\n"
+        try:
+            yield shlex.split(together, comments=True)
+        except ValueError:
+            continue  # a quotation is still open
+        together = ""
+    if together:
+        raise ValueError(f"a quotation is never closed: {together[:80]}")
 
 
 def complaint(words: list[str], *, targets: set[str]) -> str | None:
@@ -58,7 +71,7 @@ def _unknown_address(words: list[str]) -> str | None:
     from django.urls import Resolver404, resolve
 
     for word in words[1:]:
-        parts = urlsplit(word)
+        parts = urlsplit(word.replace("$JOBSITE", "http://127.0.0.1:8000", 1))
         # Health is answered in front of the URL patterns; what a shell variable holds is not known here.
         if parts.netloc not in _STACK_HOSTS or parts.path in {"/healthz", "/readyz"} or "$" in parts.path:
             continue
