@@ -30,19 +30,3 @@ def test_a_job_renamed_to_a_taken_entrys_name_gets_another_one() -> None:
     job = jobs.update(a_job(number=7, name="something"), {"name": "backup"}, by="tester")
     assert name_of_entry(job).startswith("probe 7: backup (")
     assert PeriodicTask.objects.filter(task="somebody.elses").count() == 1
-
-
-def test_the_stock_admin_s_run_selected_tasks_is_a_run_now_under_the_job_s_policy() -> None:
-    job = a_job(overlap="skip")
-    task = PeriodicTask.objects.get(job_state__job=job)
-    for _ in range(2):
-        tasks.run_job(*json.loads(task.args))
-    assert list(Execution.objects.of(job).order_by("pk").values_list("status", "reason", "requested_by")) == [
-        (Status.QUEUED, None, "beat entry"),
-        (Status.SKIPPED, Reason.OVERLAP, "beat entry"),
-    ]
-
-
-def test_the_task_of_a_job_that_is_gone_does_nothing() -> None:
-    tasks.run_job(10**9)
-    assert not Execution.objects.exists()
