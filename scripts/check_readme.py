@@ -26,19 +26,22 @@ def commands(text: str) -> Iterator[list[str]]:
     """
     for block in _BLOCK.findall(text):
         lines = block.replace("\\\n", " ").splitlines()
-        if any(line.startswith("$ ") for line in lines):
-            lines = [line[2:] for line in lines if line.startswith("$ ")]
-        for words in _split(lines):
+        prompts = any(line.startswith("$ ") for line in lines)
+        for words in _split(lines, prompts=prompts):
             while words and re.match(r"^[A-Z_]+=", words[0]):
                 words.pop(0)
             if words:
                 yield words
 
 
-def _split(lines: list[str]) -> Iterator[list[str]]:
-    """The lines split into words, those of one quotation that spans several together."""
+def _split(lines: list[str], *, prompts: bool) -> Iterator[list[str]]:
+    """The commands among the lines, split into words; a quotation may span several lines."""
     together = ""
     for line in lines:
+        if not together and prompts:
+            if not line.startswith("$ "):
+                continue
+            line = line[2:]
         together += line + "\n"
         try:
             yield shlex.split(together, comments=True)
