@@ -1,7 +1,7 @@
 """Pages of inferences as bytes. No database here: pages are made beside the thread that talks to it.
 
-A page holds its columns as raw arrays, their bytes sorted by significance (neighbouring numbers share their high
-bytes), texts as numbers into a list of the different ones, all compressed.
+A page holds its columns as arrays: numbers with their bytes sorted by significance (neighbours share the high ones),
+texts as numbers into a list of the different ones, each piece compressed where that pays.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ Column: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 ROWS_PER_PAGE = 2000
 _LENGTH_BYTES = 4
 _COMPRESSION = 1
+_SAMPLE = 512
+_WORTH_IT = 0.9
+_RAW, _ZLIB = b"r", b"z"
 
 
 @dataclass(frozen=True)
@@ -91,55 +94,74 @@ class _Open:
 
 
 def encode(times: Column, columns: Mapping[str, Column]) -> bytes:
-    """Return a page's columns as compressed bytes: a JSON head that names the columns, then their arrays."""
-    head: list[list[Any]] = []
-    arrays: list[bytes] = [_shuffled(np.asarray(times, dtype="<i8"))]
+    """Return a page's columns as bytes: a JSON head that names the columns and their pieces, then the pieces."""
+    pieces = _numbers(np.asarray(times, dtype="<i8"))
+    head: list[list[Any]] = [["", "i", [len(piece) for piece in pieces]]]
     for name, column in columns.items():
-        kind, data, words = _encoded(column)
-        head.append([name, kind, len(data), *([words] if words is not None else [])])
-        arrays.append(data)
+        kind, found, words = _encoded(column)
+        head.append([name, kind, [len(piece) for piece in found], *([words] if words is not None else [])])
+        pieces += found
     first = json.dumps({"rows": len(times), "columns": head}).encode()
-    return zlib.compress(b"".join([len(first).to_bytes(_LENGTH_BYTES, "big"), first, *arrays]), _COMPRESSION)
+    return b"".join([len(first).to_bytes(_LENGTH_BYTES, "big"), first, *pieces])
 
 
-def _encoded(column: Column) -> tuple[str, bytes, list[Any] | None]:
-    """Return a column's kind, its bytes, and the different words of a column of texts."""
+def _encoded(column: Column) -> tuple[str, list[bytes], list[Any] | None]:
+    """Return a column's kind, its pieces, and the different words of a column of texts."""
     if column.dtype.kind == "b":
-        return "b", column.astype(np.uint8).tobytes(), None
+        return "b", [_packed(column.astype(np.uint8).tobytes())], None
     if column.dtype.kind == "f":
-        return "f", _shuffled(column.astype("<f8")), None
+        return "f", _numbers(column.astype("<f8")), None
     if column.dtype.kind in "iu":
-        return "i", _shuffled(column.astype("<i8")), None
+        return "i", _numbers(column.astype("<i8")), None
     codes: dict[Any, int] = {}
     # A boolean and a number may be equal; as keys they must not be taken for each other.
     numbers = [codes.setdefault((type(value), value), len(codes)) for value in column.tolist()]
-    return "w", np.array(numbers, dtype="<u2").tobytes(), [value for _, value in codes]
+    return "w", [_packed(np.array(numbers, dtype="<u2").tobytes())], [value for _, value in codes]
 
 
 def decode(device: int, data: bytes) -> Page:
     """Undo ``encode``; numbers that are not finite come back as None."""
-    raw = zlib.decompress(data)
-    begin = _LENGTH_BYTES + int.from_bytes(raw[:_LENGTH_BYTES], "big")
-    head = json.loads(raw[_LENGTH_BYTES:begin])
-    times = _unshuffled(raw[begin : begin + 8 * head["rows"]], "<i8").tolist()
-    begin += 8 * head["rows"]
-    columns: dict[str, list[Any]] = {}
-    for name, kind, length, *words in head["columns"]:
-        part = raw[begin : begin + length]
-        begin += length
+    begin = _LENGTH_BYTES + int.from_bytes(data[:_LENGTH_BYTES], "big")
+    head = json.loads(data[_LENGTH_BYTES:begin])
+    decoded: dict[str, list[Any]] = {}
+    times: list[int] = []
+    for place, (name, kind, lengths, *words) in enumerate(head["columns"]):
+        raw = b""
+        for length in lengths:
+            raw += _unpacked(data[begin : begin + length])
+            begin += length
         if kind == "b":
-            columns[name] = np.frombuffer(part, dtype=np.bool_).tolist()
+            values = np.frombuffer(raw, dtype=np.bool_).tolist()
         elif kind == "w":
-            known = words[0]
-            columns[name] = [known[code] for code in np.frombuffer(part, dtype="<u2").tolist()]
+            values = [words[0][code] for code in np.frombuffer(raw, dtype="<u2").tolist()]
         else:
-            columns[name] = finite(_unshuffled(part, "<f8" if kind == "f" else "<i8"))
-    return Page(device, times, columns)
+            values = finite(_unshuffled(raw, "<f8" if kind == "f" else "<i8"))
+        if place == 0:
+            times = values
+        else:
+            decoded[name] = values
+    return Page(device, times, decoded)
 
 
-def _shuffled(array: Column) -> bytes:
-    return np.ascontiguousarray(array).view(np.uint8).reshape(-1, 8).T.tobytes()
+def _numbers(array: Column) -> list[bytes]:
+    """Return eight-byte numbers by the significance of their bytes: the low six of each, then the high two."""
+    shuffled = np.ascontiguousarray(array).view(np.uint8).reshape(-1, 8).T.tobytes()
+    low = len(array) * 6
+    return [_packed(shuffled[:low]), _packed(shuffled[low:])]
 
 
 def _unshuffled(data: bytes, dtype: str) -> Column:
     return np.ascontiguousarray(np.frombuffer(data, dtype=np.uint8).reshape(8, -1).T).view(dtype).reshape(-1)
+
+
+def _packed(data: bytes) -> bytes:
+    """Return bytes behind a mark, compressed where a sample of them says that it pays; noise costs much to find out."""
+    middle = len(data) // 2
+    sample = data[middle : middle + _SAMPLE]
+    if len(zlib.compress(sample, _COMPRESSION)) > len(sample) * _WORTH_IT:
+        return _RAW + data
+    return _ZLIB + zlib.compress(data, _COMPRESSION)
+
+
+def _unpacked(data: bytes) -> bytes:
+    return zlib.decompress(data[1:]) if data[:1] == _ZLIB else data[1:]
