@@ -22,8 +22,8 @@ from scheduler.models import Process
 logger = logging.getLogger(__name__)
 
 RENEW_EVERY_SECONDS = 2.0
-# What a worker tells its child processes when their runs are to stop.
-STOP_RUNS = signal.SIGUSR2
+# What a worker tells its child processes when it is asked to stop.
+HAND_BACK = signal.SIGUSR2
 
 
 class Presence(threading.Thread):
@@ -63,7 +63,7 @@ _lanes: list[Lanes] = []
 
 
 def lanes() -> Lanes | None:
-    """Return the lanes of this worker; None where its pool has processes, each of which does one run at a time."""
+    """Return the lanes of this process: as many as it has threads, one in a child process; None in any other pool."""
     return _lanes[0] if _lanes else None
 
 
@@ -97,6 +97,9 @@ def _disappear(**_: Any) -> None:
 
 
 def _hand_back() -> None:
+    for child in multiprocessing.active_children():
+        with suppress(ProcessLookupError):
+            os.kill(child.pid, HAND_BACK)
     for lane in _lanes:
         ids = lane.drain()
         try:
@@ -107,19 +110,20 @@ def _hand_back() -> None:
             connection.close()
     threading.Event().wait(settings.SCHEDULER_SHUTDOWN_SECONDS)
     runner.stop_all()
-    for child in multiprocessing.active_children():
-        with suppress(ProcessLookupError):
-            os.kill(child.pid, STOP_RUNS)
 
 
 @worker_process_init.connect  # type: ignore[untyped-decorator]
-def _obey_in_child(**_: Any) -> None:
-    """Listen for the parent's word in a thread: a run deep in a library would keep a signal handler from running."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, {STOP_RUNS})
-    threading.Thread(target=_stop_when_told, name="scheduler-obey", daemon=True).start()
+def _begin_in_child(**_: Any) -> None:
+    """Give the child a lane, so that the runs of a message share starts and ends here too, and have it obey.
+
+    It listens for the parent's word in a thread: a run deep in a library would keep a signal handler from running.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, {HAND_BACK})
+    _lanes[:] = [runner.lanes(1)]
+    threading.Thread(target=_hand_back_when_told, name="scheduler-obey", daemon=True).start()
 
 
-def _stop_when_told() -> None:
+def _hand_back_when_told() -> None:
     while True:
-        signal.sigwait({STOP_RUNS})
-        runner.stop_all()
+        signal.sigwait({HAND_BACK})
+        _hand_back()
