@@ -14,7 +14,7 @@ from benchmarks import raw, report, workload
 from benchmarks.fill import fill
 from benchmarks.pushes import Pushes
 from benchmarks.rig import Rig
-from benchmarks.running import running
+from benchmarks.running import metered, running
 
 SLOTS = 8
 # Of Redis: the product's own messages are in 0.
@@ -27,7 +27,7 @@ def rates(rig: Rig, *, runs: int, pools: Sequence[tuple[str, int]]) -> list[dict
     fill(runs)
     rows = []
     for pool, slots in pools:
-        claimed = _from_claim(rig, runs, pool, slots)
+        claimed, micros = _from_claim(rig, runs, pool, slots)
         queued = _queued(rig, runs, pool, slots)
         celery = _raw(rig, runs, pool, slots)
         rows.append(
@@ -38,19 +38,21 @@ def rates(rig: Rig, *, runs: int, pools: Sequence[tuple[str, int]]) -> list[dict
                 "queued_to_end_per_s": round(queued),
                 "celery_per_s": round(celery),
                 "claim_to_end_of_celery": f"{claimed / celery:.0%}",
+                **micros,
             }
         )
     return rows
 
 
-def _from_claim(rig: Rig, runs: int, pool: str, slots: int) -> float:
-    """Return runs a second from the second they are due to the last recorded end."""
+def _from_claim(rig: Rig, runs: int, pool: str, slots: int) -> tuple[float, dict[str, float]]:
+    """Return runs a second from the second they are due to the last recorded end, and what they cost whom."""
     workload.quiet(runs)
     with running(rig, worker=True, pool=pool, slots=slots) as processes:
-        second = workload.next_second(2)
-        workload.due_at(second, runs)
-        workload.wait_until(_all_ended(runs), processes=processes, seconds=300, what="all runs have ended")
-        return runs / (_last_end() - second)
+        with metered(rig, processes, runs) as micros:
+            second = workload.next_second(2)
+            workload.due_at(second, runs)
+            workload.wait_until(_all_ended(runs), processes=processes, seconds=300, what="all runs have ended")
+        return runs / (_last_end() - second), micros
 
 
 def _queued(rig: Rig, runs: int, pool: str, slots: int) -> float:

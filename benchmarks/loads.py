@@ -10,7 +10,7 @@ from benchmarks import report, workload
 from benchmarks.plan import Plan
 from benchmarks.pushes import Pushes
 from benchmarks.rig import Process, Rig
-from benchmarks.running import running
+from benchmarks.running import metered, running
 
 # Jobs that are due in one second mostly say so in the same words.
 SHARED = "0 0 3 * * ?"
@@ -30,7 +30,8 @@ def alone(rig: Rig, plan: Plan) -> list[dict[str, Any]]:
             workload.schedule(1, jobs, SHARED, starting=_far())
         with running(rig, worker=False) as processes:
             for what in passes:
-                seconds = _claim_all(rig, jobs, processes)
+                with metered(rig, processes, jobs) as micros:
+                    seconds = _claim_all(rig, jobs, processes)
                 rows.append(
                     {
                         "schedules": what,
@@ -39,6 +40,7 @@ def alone(rig: Rig, plan: Plan) -> list[dict[str, Any]]:
                         "seconds": round(seconds, 2),
                         "fires_per_s": round(jobs / seconds),
                         "beat_mb": round(processes[-1].megabytes),
+                        **micros,
                     }
                 )
     workload.quiet(jobs)

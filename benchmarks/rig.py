@@ -73,9 +73,9 @@ class Rig:
         shutil.rmtree(self.root, ignore_errors=True)
 
     @property
-    def postmaster(self) -> int:
-        """Process id of PostgreSQL."""
-        return self._servers[0][1].pid
+    def server_cpu_seconds(self) -> tuple[float, float]:
+        """Processor time of PostgreSQL and of Redis so far, of what they have reaped too."""
+        return cpu_seconds(self._servers[0][1].pid), cpu_seconds(self._servers[1][1].pid)
 
     def set_up(self) -> None:
         """Make the tables, and Django ready in this process."""
@@ -160,6 +160,16 @@ class Rig:
         return process
 
 
+def cpu_seconds(pid: int) -> float:
+    """Return the processor time of a process, of its living children and of those it has reaped."""
+    process = psutil.Process(pid)
+    total = float(sum(process.cpu_times()[:4]))
+    for child in process.children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            total += float(sum(child.cpu_times()[:2]))
+    return total
+
+
 class Process:
     """A started Python process in a group of its own."""
 
@@ -192,9 +202,8 @@ class Process:
 
     @property
     def cpu_seconds(self) -> float:
-        """Processor time so far, of its living children too."""
-        processes = [self._seen, *self._seen.children(recursive=True)]
-        return float(sum(sum(process.cpu_times()[:2]) for process in processes))
+        """Processor time so far, of its children too."""
+        return cpu_seconds(self.pid)
 
     def check(self) -> None:
         """Raise RuntimeError with the end of its output where it has ended."""

@@ -25,6 +25,9 @@ class ChaosJob:
     def check(self, arguments: Mapping[str, Any]) -> None:
         """Anything goes."""
 
+    def stored(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        return dict(arguments)
+
     def run(self, arguments: Mapping[str, Any], context: RunContext) -> Outcome:
         from tests.chaos.models import Effect
 
