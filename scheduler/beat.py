@@ -18,7 +18,7 @@ from django.db import DatabaseError, InterfaceError, connection
 
 from scheduler import claims, messages
 from scheduler.connections import LOCK_TIMEOUT, gave_way, lose_idle_transactions
-from scheduler.housekeeping import Housekeeper
+from scheduler.housekeeping import Cleaner, Housekeeper
 from scheduler.jobs import CHANNEL
 from scheduler.stock import StockEntries
 
@@ -66,6 +66,7 @@ class JobScheduler(Scheduler):  # type: ignore[misc]
         self.batch = settings.SCHEDULER_CLAIM_BATCH
         self._listener = Listener()
         self._housekeeper: Housekeeper | None = None
+        self._cleaner: Cleaner | None = None
         self._stock: StockEntries | None = None
         self._prepared: object | None = None
         self._failures = 0
@@ -76,6 +77,8 @@ class JobScheduler(Scheduler):  # type: ignore[misc]
         lose_idle_transactions()
         self._housekeeper = Housekeeper()
         self._housekeeper.start()
+        self._cleaner = Cleaner()
+        self._cleaner.start()
         self._stock = StockEntries(self.app, name=self._housekeeper.name)
         self._stock.start()
 
@@ -138,7 +141,7 @@ class JobScheduler(Scheduler):  # type: ignore[misc]
 
     def close(self) -> None:
         """Stop the helpers and let go of the connections."""
-        for helper in (self._housekeeper, self._stock):
+        for helper in (self._housekeeper, self._cleaner, self._stock):
             if helper is not None:
                 helper.stop()
         self._listener.close()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,6 +18,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from scheduler import job_types, limits
+from scheduler.arrays import integers
 from scheduler.due import Batch, DueJob, to_microseconds
 from scheduler.endings import REPUBLISH_SECONDS, ask_to_stop, end_queued_locked, release_held
 from scheduler.exceptions import UnknownJobType
@@ -116,7 +117,7 @@ def _pause_broken(cursor: Any, job_pk: int, problem: Exception) -> None:
 
 def _due_jobs(cursor: Any, states: Sequence[tuple[Any, ...]]) -> list[DueJob]:
     """Return the jobs of locked state rows, in their order."""
-    cursor.execute(_DEFINITIONS, [_array(state[0] for state in states)])
+    cursor.execute(_DEFINITIONS, [integers(state[0] for state in states)])
     definitions = {row[0]: row for row in cursor.fetchall()}
     default_grace: int = settings.SCHEDULER_MISFIRE_GRACE_SECONDS
     jobs = []
@@ -141,11 +142,6 @@ def _due_jobs(cursor: Any, states: Sequence[tuple[Any, ...]]) -> list[DueJob]:
             )
         )
     return jobs
-
-
-def _array(values: Iterable[int | None]) -> str:
-    """Return a PostgreSQL array literal of integers: many times cheaper than adapting a list element by element."""
-    return "{" + ",".join(["NULL" if value is None else str(value) for value in values]) + "}"
 
 
 def _default_queues() -> str:
@@ -207,7 +203,7 @@ def _write(cursor: Any, batch: Batch) -> tuple[Hint, ...]:
             [_default_queues(), default_queue(), limits.all_limited(), REPUBLISH_SECONDS, *_row_columns(batch)],
         )
         inserted = cursor.fetchall()
-        cursor.execute(_HEADERS, [_array(row[0] for row in batch.rows)])
+        cursor.execute(_HEADERS, [integers(row[0] for row in batch.rows)])
         headers = dict(cursor.fetchall())
         for execution_id, queue, priority, ready, job_pk, status in inserted:
             if status == Status.QUEUED.value:
@@ -220,25 +216,25 @@ def _write(cursor: Any, batch: Batch) -> tuple[Hint, ...]:
     # back) is not counted twice.
     jobs, fires, numbers = zip(*batch.states, strict=True)
     opens = [opened[job_pk] for job_pk in jobs]
-    cursor.execute(_STATES, [_array(jobs), _array(fires), _array(numbers), _array(opens)])
+    cursor.execute(_STATES, [integers(jobs), integers(fires), integers(numbers), integers(opens)])
     for job_pk in batch.replaced:
         release_held(cursor, job_pk)
     if batch.entries:
         entries, fires, runs = zip(*batch.entries, strict=True)
-        cursor.execute(_ENTRIES, [_array(entries), _array(fires), _array(runs)])
+        cursor.execute(_ENTRIES, [integers(entries), integers(fires), integers(runs)])
         over = [entry_id for entry_id, following, _ in batch.entries if following is None]
         if over:
-            cursor.execute(_ENTRIES_OVER, [_array(over)])
+            cursor.execute(_ENTRIES_OVER, [integers(over)])
     return tuple(hints)
 
 
 def _row_columns(batch: Batch) -> list[str]:
     jobs, numbers, triggers, dues, untils, statuses, reasons, readies = zip(*batch.rows, strict=True)
-    integers = [_array(column) for column in (jobs, numbers, triggers, dues, untils, statuses)]
+    whole = [integers(column) for column in (jobs, numbers, triggers, dues, untils, statuses)]
     # Reasons are words of our own, without a character that an array literal would need quoted.
     words = "{" + ",".join(["NULL" if reason is None else reason for reason in reasons]) + "}"
     flags = "{" + ",".join(["t" if ready else "f" for ready in readies]) + "}"
-    return [*integers, words, flags]
+    return [*whole, words, flags]
 
 
 def default_queue() -> str:

@@ -32,21 +32,14 @@ class Chore:
         self.due = 0.0
 
 
-class Housekeeper(threading.Thread):
-    """Does the chores until it is stopped."""
+class Chores(threading.Thread):
+    """Does its chores, each when it is due, until it is stopped."""
 
-    def __init__(self) -> None:
-        super().__init__(daemon=True)
-        self.name = processes.name_of("beat")
+    def __init__(self, name: str, *chores: Chore) -> None:
+        super().__init__(daemon=True, name=name)
         self._stopping = threading.Event()
         self._answering_since = time.monotonic()
-        self._chores = [
-            Chore(2.0, lambda: processes.renew(self.name, Process.Kind.BEAT)),
-            Chore(1.0, self._rescue),
-            Chore(1.0, Sweep()),
-            Chore(5.0, retention.purge_all),
-            Chore(3600.0, processes.forget_old),
-        ]
+        self._chores = list(chores)
 
     def run(self) -> None:
         try:
@@ -55,11 +48,14 @@ class Housekeeper(threading.Thread):
                     if time.monotonic() >= chore.due:
                         self._do(chore)
                 self._stopping.wait(0.25)
-            processes.remove(self.name)
+            self._sign_off()
         except (DatabaseError, InterfaceError):
             logger.warning("housekeeping.not_signed_off name=%s", self.name)
         finally:
             connection.close()
+
+    def _sign_off(self) -> None:
+        """Do what is left to do at the end."""
 
     def _do(self, chore: Chore) -> None:
         chore.due = time.monotonic() + chore.every
@@ -73,11 +69,37 @@ class Housekeeper(threading.Thread):
             # A chore that fails for a reason of its own must not end the others.
             logger.exception("housekeeping.failed")
 
-    def _rescue(self) -> None:
-        if time.monotonic() - self._answering_since > RESCUE_AFTER_SECONDS:
-            executions.rescue()
-
     def stop(self) -> None:
         """Stop, and wait until the thread has signed off."""
         self._stopping.set()
         self.join(timeout=3.0)
+
+
+class Cleaner(Chores):
+    """Deletes what is over. Beside the housekeeper, because much of it at once may take its time."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "scheduler-cleaner",
+            Chore(1.0, lambda: retention.purge_all(until=self._stopping.is_set)),
+            Chore(3600.0, processes.forget_old),
+        )
+
+
+class Housekeeper(Chores):
+    """Keeps runs and the beat's own presence: what must not wait."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            processes.name_of("beat"),
+            Chore(2.0, lambda: processes.renew(self.name, Process.Kind.BEAT)),
+            Chore(1.0, self._rescue),
+            Chore(1.0, Sweep()),
+        )
+
+    def _sign_off(self) -> None:
+        processes.remove(self.name)
+
+    def _rescue(self) -> None:
+        if time.monotonic() - self._answering_since > RESCUE_AFTER_SECONDS:
+            executions.rescue()

@@ -94,10 +94,11 @@ def test_batch_follows_batch_until_one_is_short() -> None:
     assert (retention.purge_all(batch=3), left()) == (7, [])
 
 
-def test_a_turn_ends_after_so_many_batches() -> None:
+def test_purging_stops_between_two_batches_when_told_to() -> None:
     job = a_job()
     expire(*(ended(job) for _ in range(7)))
-    assert retention.purge_all(batch=2, batches=2) == 4
+    told = iter([False, False, True])
+    assert retention.purge_all(batch=2, until=lambda: next(told)) == 4
 
 
 def test_a_kind_that_nobody_knows_any_more_is_purged_too() -> None:

@@ -1,0 +1,10 @@
+"""Arrays as parameters of hot statements."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+def integers(values: Iterable[int | None]) -> str:
+    """Return a PostgreSQL array literal of integers: many times cheaper than adapting a list element by element."""
+    return "{" + ",".join(["NULL" if value is None else str(value) for value in values]) + "}"
