@@ -27,7 +27,8 @@ UPDATE scheduler_jobstate s
        warning_count = s.warning_count - v.warning, failure_count = s.failure_count - v.failure
   FROM (SELECT job_id, count(*) total, count(*) FILTER (WHERE status = 2) success,
                count(*) FILTER (WHERE status = 3) warning, count(*) FILTER (WHERE status IN (4, 6)) failure
-          FROM scheduler_execution WHERE id = ANY(%s::bigint[]) AND visible AND status IN (2, 3, 4, 6) GROUP BY job_id) v
+          FROM scheduler_execution
+         WHERE id = ANY(%s::bigint[]) AND visible AND status IN (2, 3, 4, 6) GROUP BY job_id) v
  WHERE s.job_id = v.job_id
 """
 
