@@ -73,6 +73,7 @@ def _measured(chosen: list[Case], count: int, devices: int, *, repeat: int) -> l
         job, inputs = _prepared(case, count, devices)
         bare = _bare_seconds(case, inputs, repeat=repeat)
         run = min(_run_seconds(job, number) for number in range(1, repeat + 1))
+        page = _page_milliseconds(job)
         _cleared()
         lines.append(
             {
@@ -81,7 +82,9 @@ def _measured(chosen: list[Case], count: int, devices: int, *, repeat: int) -> l
                 "devices": devices,
                 "bare rows/s": round(count / bare),
                 "run rows/s": round(count / run),
-                "run / bare": round(bare / run, 2),
+                "run / bare": round(bare / run, 3),
+                "page ms, first byte": page[0],
+                "page ms, whole": page[1],
             }
         )
         print(lines[-1], flush=True)
@@ -241,6 +244,37 @@ def _run_seconds(job: Any, number: int) -> float:
     if outcome.status != Status.SUCCEEDED:
         raise RuntimeError(f"the run ended {outcome.status.label}: {outcome.messages}")
     return seconds
+
+
+def _page_milliseconds(job: Any) -> tuple[float, float]:
+    """Ask for the last page of the first device over the web's view; return when its answer began and was whole."""
+    from base64 import b64encode
+
+    from django.contrib.auth.models import User
+    from django.test import Client
+
+    from scheduler.models import Execution, Status
+    from zementis.models import InferencePage
+
+    if not User.objects.filter(username="benchmark").exists():
+        User.objects.create_superuser("benchmark", password="benchmark")
+    Execution.objects.filter(job=job).update(
+        status=Status.SUCCEEDED, ended_at=datetime.now(UTC), token=None, lease_until=None
+    )
+    last = InferencePage.objects.order_by("-page").values_list("page", flat=True)[0]
+    login = "Basic " + b64encode(b"benchmark:benchmark").decode()
+    path = f"/service/zementis/job/{job.number}/history/1/inferences?currentPage={last}"
+    client = Client(headers={"authorization": login, "host": "localhost"})
+    for _ in range(2):
+        started = time.perf_counter()
+        parts = iter(client.get(path).streaming_content)  # type: ignore[attr-defined]
+        next(parts)
+        next(parts)
+        first = time.perf_counter() - started
+        for _ in parts:
+            pass
+        whole = time.perf_counter() - started
+    return round(first * 1000, 1), round(whole * 1000, 1)
 
 
 def _cleared() -> None:
