@@ -46,8 +46,7 @@ class QuartzExpression(FireTimes):
         fields = split_fields(self.text)
         second, minute, hour, day_of_month, month, day_of_week, *rest = fields
         clock = Clock(seconds=read_mask(SECOND, second), minutes=read_mask(MINUTE, minute), hours=read_mask(HOUR, hour))
-        rule = read_day_of_month(day_of_month) if day_of_week == "?" else read_day_of_week(day_of_week)
-        days = DayCalendar(rule, months=read_mask(MONTH, month), years=read_years(rest[0] if rest else "*"))
+        days = _days(day_of_month, month, day_of_week, rest[0] if rest else "*")
         object.__setattr__(self, "text", " ".join(fields))
         object.__setattr__(self, "_clock", clock)
         object.__setattr__(self, "_days", days)
@@ -56,6 +55,13 @@ class QuartzExpression(FireTimes):
     def parse(cls, text: str) -> "QuartzExpression":
         """The expression of a text. Raises InvalidQuartzExpression."""
         return _parse(text)
+
+
+@lru_cache(maxsize=1024)
+def _days(day_of_month: str, month: str, day_of_week: str, years: str) -> DayCalendar:
+    """Shared by expressions that differ in their times of day, which is how most of them differ."""
+    rule = read_day_of_month(day_of_month) if day_of_week == "?" else read_day_of_week(day_of_week)
+    return DayCalendar(rule, months=read_mask(MONTH, month), years=read_years(years))
 
 
 @lru_cache(maxsize=8192)
