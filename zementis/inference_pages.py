@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from zementis.page_encoding import EncodedPage, Page
 
 _FLUSH_BYTES = 4 * 1024 * 1024
-_SHOWN = (Status.SUCCEEDED, Status.WARNED)
+# Of a run that ended otherwise there may be pages, and they are not to be trusted.
+SHOWN = (Status.SUCCEEDED, Status.WARNED)
 
 
 @dataclass
@@ -69,7 +70,7 @@ class PageStore:
 
 def read(execution: Execution, page: int) -> Iterator[Page]:
     """Give page ``page`` (from 1) of every device that has one, ascending by device; nothing of a failed run."""
-    if Status(execution.status) not in _SHOWN:
+    if Status(execution.status) not in SHOWN:
         return
     from zementis.page_encoding import decode
 

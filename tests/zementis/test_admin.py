@@ -69,9 +69,11 @@ def test_managed_objects_are_filtered_by_what_they_are(console: Client, what: st
 
 def test_a_model_tells_how_it_is_run_and_who_uses_it(console: Client) -> None:
     model = a_model()
-    a_job(a_device().pk, jobName="Knocks")
+    job = a_job(a_device().pk, jobName="Knocks")
+    execution = end(a_context(job), Status.SUCCEEDED)
     page = text(console.get(of_model("change", model)))
-    for expected in ("accelerationX", "normalizedAnomalyScore", "Knocks", FOREST.name):
+    plot = reverse("admin:zementis_inferences", args=[execution.pk])
+    for expected in ("accelerationX", "normalizedAnomalyScore", "Knocks", FOREST.name, plot):
         assert expected in page
     assert model_store.get(model.name).description.engine_reason.split(";")[0] in page
 

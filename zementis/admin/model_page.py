@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from django.db.models import OuterRef, Subquery
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 
-from scheduler.models import Job
+from scheduler.models import Execution, Job
 from zementis import model_store, records
 from zementis.inference import ModelDescription, ScoringError
+from zementis.inference_pages import SHOWN
 from zementis.job_type import KIND
 from zementis.model_store import StoredModel
 from zementis.models import ScoringModel
@@ -65,9 +67,9 @@ def _tried(stored: StoredModel, record: str) -> tuple[list[tuple[str, Any]] | No
 
 
 def _jobs(model: ScoringModel) -> list[Job]:
-    return list(
-        Job.objects.of_kind(KIND).with_state().filter(arguments__model=model.name).order_by("-number")[: JOBS + 1]
-    )
+    newest = Execution.objects.filter(job=OuterRef("pk"), status__in=SHOWN).order_by("-number").values("pk")[:1]
+    jobs = Job.objects.of_kind(KIND).with_state().filter(arguments__model=model.name)
+    return list(jobs.annotate(newest=Subquery(newest)).order_by("-number")[:JOBS])
 
 
 def _sample(description: ModelDescription) -> str:
