@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from rest_framework.request import Request
 
 from voltmx import jsontext
-from voltmx.errors import BodyTooLarge, WrongMediaType
+from voltmx.errors import BodyTooLarge, BrokenBody, WrongMediaType
 from voltmx.jsontext import UnreadableJson
 
 
@@ -19,10 +19,19 @@ def media_type(request: Request) -> str:
 
 
 def read_bytes(request: Request) -> bytes:
-    """Return the body. Raises ``BodyTooLarge`` above the setting VOLTMX_BODY_LIMIT_BYTES, before reading all of it.
+    """Return the body.
 
-    Django takes a body without a length for an empty one; clients that send in chunks are read here too.
+    Raises ``BodyTooLarge`` above the setting VOLTMX_BODY_LIMIT_BYTES, before reading all of it, and ``BrokenBody``
+    where the client stops sending or sends chunks without a size, for which servers raise OSError.
     """
+    try:
+        return _read(request)
+    except OSError as error:
+        raise BrokenBody from error
+
+
+def _read(request: Request) -> bytes:
+    """Django takes a body without a length for an empty one; clients that send in chunks are read here too."""
     limit: int = settings.VOLTMX_BODY_LIMIT_BYTES
     http: HttpRequest = request._request
     length = str(http.META.get("CONTENT_LENGTH") or "")
@@ -42,7 +51,7 @@ def read_bytes(request: Request) -> bytes:
 
 
 def read_object(request: Request) -> dict[str, Any]:
-    """Return the JSON object in the body. Raises ``WrongMediaType``, ``BodyTooLarge``, ``UnreadableJson``."""
+    """Return the JSON object in the body. Raises what ``read_bytes`` raises, ``WrongMediaType``, ``UnreadableJson``."""
     kind = media_type(request)
     if kind and kind not in ("application/json", "text/json") and not kind.endswith("+json"):
         raise WrongMediaType

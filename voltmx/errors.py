@@ -43,6 +43,10 @@ class BodyTooLarge(Exception):
     """A request's body is larger than the setting VOLTMX_BODY_LIMIT_BYTES."""
 
 
+class BrokenBody(Exception):
+    """A request's body ends before its announced length, or comes in chunks that cannot be told apart."""
+
+
 class WrongMediaType(Exception):
     """A request's body is in a form that its address does not take."""
 
@@ -91,6 +95,8 @@ def refusal_of(error: Exception) -> tuple[int, str, Details, dict[str, str]]:
             return 409, "A job with this jobName exists already", {"jobName": ["is taken"]}, {}
         case BodyTooLarge() | RequestDataTooBig():
             return 413, "The body is too large", None, {}
+        case BrokenBody():
+            return 400, "The body breaks off or is garbled", None, {}
         case WrongMediaType() | exceptions.UnsupportedMediaType():
             return 415, "The Content-Type must be application/json", None, {}
         case TooManyLogins():

@@ -111,6 +111,39 @@ def test_a_crash_is_told_without_its_trace(wire: Wire, monkeypatch: pytest.Monke
     assert "marked" not in answer.content.decode()
 
 
+class _Broken:
+    """A request body that ends in the middle, or in a chunk without a size: the server raises OSError for both."""
+
+    def read(self, *_size: int) -> bytes:
+        raise OSError("Invalid chunk size: b'zz'")
+
+    readline = read
+
+
+LOGIN = "/authService/accounts/login"
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "member"),
+    [
+        (JOBS, "application/json", "status"),
+        (LOGIN, "application/json", "domain"),
+        (LOGIN, "application/x-www-form-urlencoded", "domain"),
+        (LOGIN, "multipart/form-data; boundary=b", "domain"),
+    ],
+)
+@pytest.mark.parametrize(
+    "way", [{"HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}, {"CONTENT_LENGTH": "9"}]
+)
+def test_a_body_that_breaks_off_is_the_clients_fault(
+    wire: Wire, way: dict[str, Any], path: str, kind: str, member: str
+) -> None:
+    environ = {"wsgi.input": _Broken(), **way}
+    answer = Client().generic("POST", path, content_type=kind, headers=wire.headers, **environ)
+    message = answer.json()["message"]
+    assert (answer.status_code, member in answer.json(), message) == (400, True, "The body breaks off or is garbled")
+
+
 @pytest.mark.live
 def test_a_body_sent_in_chunks_is_read_within_the_limit(processes: Processes, settings: Any) -> None:
     # The server in its own process knows nothing of the cheap one.
