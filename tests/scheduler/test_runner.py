@@ -2,79 +2,23 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 from django.db import connection, transaction
-from pytest_django import Settings
 
-from scheduler import clock, executions, heart, job_types, jobs, runner
+from scheduler import executions, job_types, jobs, runner
 from scheduler.exceptions import RunError
-from scheduler.heart import Heart
 from scheduler.job_types import Outcome, RunCancelled, RunContext
-from scheduler.lanes import Lanes
-from scheduler.models import Attempt, Execution, Job, Payload, Status
+from scheduler.models import Attempt, Execution, Payload, Status
 from scheduler.run import Run, Stop
-from tests.scheduler.factories import YEARLY, counted, counters
+from tests.scheduler.factories import counted, counters
+from tests.scheduler.scripted import Scripted, Work, a_scripted_job, ran, terminate, until_interrupted, until_stopped
 from tests.scheduler.threads import in_thread
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-Work = Callable[[Mapping[str, Any], RunContext], Any]
-
-
-class Scripted:
-    """A kind of job that does what the test says."""
-
-    kind = "scripted"
-    title = "Scripted"
-    queue = "services"
-    unique_names = False
-
-    def __init__(self) -> None:
-        self.work: Work = lambda arguments, context: Outcome(Status.SUCCEEDED)
-
-    def check(self, arguments: Mapping[str, Any]) -> None:
-        pass
-
-    def run(self, arguments: Mapping[str, Any], context: RunContext) -> Outcome:
-        outcome: Outcome = self.work(arguments, context)
-        return outcome
-
-    def masked(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        return dict(arguments)
-
-    def forget(self, execution_ids: Sequence[int]) -> None:
-        pass
-
-
-@pytest.fixture
-def scripted(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scripted]:
-    """The scripted kind of job, in a process with a quick heart of its own."""
-    settings.SCHEDULER_LEASE_SECONDS = 3
-    monkeypatch.setattr(heart, "ABANDON_AFTER_SECONDS", 0.3)
-    monkeypatch.setattr(runner, "heart", Heart(runner._abandon))
-    kind = Scripted()
-    job_types.register(kind)
-    yield kind
-    wait_for(lambda: not runner.heart.held, what="no run is held any more")
-    job_types.unregister("scripted")
-
-
-def a_scripted_job(**changes: Any) -> Job:
-    from tests.scheduler.factories import a_definition
-
-    return jobs.create("scripted", a_definition(**{"expression": YEARLY, **changes}), by="tester")
-
-
-def ran(job: Job, **arguments: Any) -> Execution:
-    """Run ``job`` once in this thread and return what became of it."""
-    execution = jobs.run_now(job, by="tester", arguments=arguments or None)
-    assert runner.run_all([execution.pk]) == 1
-    execution.refresh_from_db()
-    return execution
 
 
 def the_end(execution: Execution) -> tuple[int, list[str]]:
@@ -173,21 +117,6 @@ def test_a_kind_that_nobody_registered_is_a_failure_that_says_so(scripted: Scrip
     execution.refresh_from_db()
     assert execution.status == Status.FAILED
     assert "no job type 'scripted'" in execution.messages[0]
-
-
-def until_stopped(arguments: Mapping[str, Any], context: RunContext) -> Outcome:
-    """Polite work: asks now and then whether it is to stop."""
-    pause = threading.Event()
-    while True:
-        context.check()
-        pause.wait(0.01)
-
-
-def until_interrupted(arguments: Mapping[str, Any], context: RunContext) -> Outcome:
-    """Deaf work: never asks, but runs Python."""
-    pause = threading.Event()
-    while True:
-        pause.wait(0.01)
 
 
 @pytest.mark.parametrize("work", [until_stopped, until_interrupted])
@@ -371,104 +300,6 @@ def test_a_connection_that_died_between_two_runs_costs_nothing(scripted: Scripte
         return [one, execution.status]
 
     assert in_thread(two).result() == [Status.SUCCEEDED, Status.SUCCEEDED]
-
-
-def terminate(pid: int) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
-
-
-def terminate_all_others() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
-
-
-@pytest.fixture
-def lanes(scripted: Scripted) -> Iterator[Lanes]:
-    """Three lanes, whose threads outlive the test but not their database connections."""
-    yield runner.lanes(3)
-    terminate_all_others()
-
-
-def test_lanes_run_what_is_queued_once(scripted: Scripted, lanes: Lanes) -> None:
-    done: list[int] = []
-
-    def work(arguments: Mapping[str, Any], context: RunContext) -> Outcome:
-        done.append(context.execution_id)
-        return Outcome(Status.SUCCEEDED)
-
-    scripted.work = work
-    job = a_scripted_job(overlap="allow")
-    ids = [jobs.run_now(job, by="tester").pk for _ in range(20)]
-    errands = [
-        in_thread(lambda part=part: lanes.run(part)) for part in (ids[:15], ids[5:], [*ids[:3], *ids[:3], 10**12])
-    ]
-    for errand in errands:
-        errand.result()
-    assert sorted(done) == ids
-    assert counters(job) == counted(job) == (0, 20, 20, 0, 0)
-
-
-def test_one_end_that_cannot_be_written_costs_the_others_nothing(
-    scripted: Scripted, lanes: Lanes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    job = a_scripted_job(overlap="allow")
-    ids = [jobs.run_now(job, by="tester").pk for _ in range(6)]
-    write = executions.finish_many
-    poison = ids[2]
-
-    def refusing(endings: Any) -> list[bool]:
-        if any(ending.run.execution_id == poison and ending.outcome.messages == ("poison",) for ending in endings):
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT 'x'::int")
-        return write(endings)
-
-    monkeypatch.setattr(executions, "finish_many", refusing)
-    scripted.work = lambda arguments, context: Outcome(
-        Status.SUCCEEDED, ("poison",) if context.execution_id == poison else ("fine",)
-    )
-    began = time.monotonic()
-    in_thread(lambda: lanes.run(ids)).result()
-    assert time.monotonic() - began < 5
-    ends = dict(Execution.objects.values_list("pk", "status"))
-    assert ends == {pk: Status.FAILED if pk == poison else Status.SUCCEEDED for pk in ids}
-    assert Execution.objects.get(pk=poison).messages[0] == "the end of the run could not be recorded"
-
-
-def test_lanes_go_on_after_all_connections_died(scripted: Scripted, lanes: Lanes) -> None:
-    job = a_scripted_job(overlap="allow")
-
-    def look(arguments: Mapping[str, Any], context: RunContext) -> Outcome:
-        clock.now()
-        return Outcome(Status.SUCCEEDED)
-
-    scripted.work = look
-    first = [jobs.run_now(job, by="tester").pk for _ in range(6)]
-    in_thread(lambda: lanes.run(first)).result()
-    terminate_all_others()
-
-    def again() -> bool:
-        ids = [jobs.run_now(job, by="tester").pk for _ in range(6)]
-        in_thread(lambda: lanes.run(ids)).result()
-        return not Execution.objects.filter(pk__in=ids).exclude(status=Status.SUCCEEDED).exists()
-
-    wait_for(again, deadline=10, what="lanes that run everything again")
-    assert not Execution.objects.filter(status=Status.RUNNING).exists()
-
-
-def test_lanes_are_healthy_after_runs_that_had_to_be_interrupted(scripted: Scripted, lanes: Lanes) -> None:
-    scripted.work = until_interrupted
-    job = a_scripted_job(overlap="allow", timeout_seconds=1)
-    ids = [jobs.run_now(job, by="tester").pk for _ in range(3)]
-    in_thread(lambda: lanes.run(ids)).result()
-    assert set(Execution.objects.values_list("status", flat=True)) == {Status.FAILED}
-    scripted.work = lambda arguments, context: Outcome(Status.SUCCEEDED)
-    more = [jobs.run_now(job, by="tester").pk for _ in range(9)]
-    in_thread(lambda: lanes.run(more)).result()
-    assert set(Execution.objects.filter(pk__in=more).values_list("status", flat=True)) == {Status.SUCCEEDED}
 
 
 def a_run(scripted: Scripted) -> Run:
