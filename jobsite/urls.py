@@ -2,6 +2,7 @@
 
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
+from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.authentication import SessionAuthentication
 from rest_framework.permissions import IsAuthenticated
@@ -27,4 +28,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("voltmx.urls")),
     path("", include("zementis.urls")),
     path("admin/", admin.site.urls),
+    # What a person types; nothing else is ever redirected, as a POST would lose its body.
+    re_path(r"^(?:admin)?\Z", RedirectView.as_view(pattern_name="admin:index", http_method_names=["get", "head"])),
 ]
