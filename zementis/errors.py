@@ -20,7 +20,7 @@ from zementis.devices import DataSourceError
 from zementis.devices.exceptions import InvalidContent, MeasurementNotFound, ObjectNotFound
 from zementis.inference import InvalidModel, ScoringError
 from zementis.job_form import JobRefused
-from zementis.model_store import ModelExists, ModelNotFound
+from zementis.model_store import ModelExists, ModelNotFound, StoreBusy
 
 logger = logging.getLogger(__name__)
 
@@ -78,6 +78,8 @@ def _service_errors(exception: Exception, context: dict[str, Any]) -> tuple[int,
         return 404, [str(exception)]
     if isinstance(exception, ModelExists):
         return 409, [str(exception)]
+    if isinstance(exception, StoreBusy):
+        return 503, [str(exception)]
     if isinstance(exception, ScoringError):
         return (503 if exception.retryable else 400), [str(exception)]
     code, message = _common(exception, context)

@@ -23,7 +23,7 @@ from zementis.inference import InvalidModel, Limits
 from zementis.inference.description import Format
 from zementis.job_form import JobRefused, shown
 from zementis.job_type import KIND
-from zementis.model_store import ModelExists, ModelNotFound
+from zementis.model_store import ModelExists, ModelNotFound, StoreBusy
 
 logger = logging.getLogger(__name__)
 
@@ -140,7 +140,7 @@ def _copy_model(name: str, found: tuple[bytes, Format] | None, *, by: str) -> St
         stored = model_store.upload(content, file_name=name, format=kind, by=by)
     except InvalidModel as error:
         return Step("model", shown(name), "refused", error.errors)
-    except ModelExists as error:
+    except (ModelExists, StoreBusy) as error:
         return Step("model", shown(name), "refused", (str(error),))
     if stored.name != name:
         return Step("model", shown(name), "copied", (f"Its file calls it '{stored.name}'; jobs look for '{name}'.",))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from zementis.models import ModelSource, ModelVersion, ScoringModel
 logger = logging.getLogger(__name__)
 
 MAX_NAME = 255
+_INSPECTIONS = threading.BoundedSemaphore(2)
+_PATIENCE_SECONDS = 60.0
 
 
 class ModelNotFound(Exception):
@@ -36,6 +39,13 @@ class ModelExists(Exception):
     def __init__(self, name: str) -> None:
         super().__init__(f"A model with the name '{name}' already exists.")
         self.name = name
+
+
+class StoreBusy(Exception):
+    """Other files are being checked; each check may take gigabytes of address space and a processor."""
+
+    def __init__(self) -> None:
+        super().__init__("Other models are being checked; try again in a minute.")
 
 
 @dataclass(frozen=True)
@@ -103,7 +113,7 @@ def drop_stale() -> None:
 
 
 def upload(content: bytes, *, file_name: str, format: Format, by: str) -> StoredModel:  # noqa: A002
-    """Check a model file and store it as a new model. Raises ``InvalidModel``, ``ModelExists``."""
+    """Check a model file and store it as a new model. Raises ``InvalidModel``, ``ModelExists``, ``StoreBusy``."""
     description, name = _inspected(content, file_name=file_name, format=format)
     try:
         with transaction.atomic():
@@ -120,7 +130,7 @@ def upload(content: bytes, *, file_name: str, format: Format, by: str) -> Stored
 def replace(name: str, content: bytes, *, file_name: str, by: str) -> StoredModel:
     """Check a file and make it the current version of an existing model; the same file again changes nothing.
 
-    Raises ``InvalidModel``, ``ModelNotFound``.
+    Raises ``InvalidModel``, ``ModelNotFound``, ``StoreBusy``.
     """
     format: Format = get(name).format  # noqa: A001 - the field's word
     description, _ = _inspected(content, file_name=file_name, format=format)
@@ -171,7 +181,12 @@ def delete(name: str, *, by: str) -> None:
 
 
 def _inspected(content: bytes, *, file_name: str, format: Format) -> tuple[ModelDescription, str]:  # noqa: A002
-    description = inference.inspect(content, format=format)
+    if not _INSPECTIONS.acquire(timeout=_PATIENCE_SECONDS):
+        raise StoreBusy
+    try:
+        description = inference.inspect(content, format=format)
+    finally:
+        _INSPECTIONS.release()
     name = (description.name or _without_extensions(file_name)).strip()
     if not name:
         raise InvalidModel("The model has no name: its file gives none, and neither does the upload.")

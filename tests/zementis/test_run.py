@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 
 from scheduler import job_types
@@ -303,6 +304,40 @@ def test_a_device_with_values_the_model_cannot_take_is_named() -> None:
     outcome, context = run(a_job(a_group(good, bad).pk, model="Line", modelToDeviceMappings=mappings))
     assert outcome.status is Status.WARNED
     assert list(inferences(context, status=Status.WARNED)) == [good.pk]
+
+
+def test_the_number_of_lanes_changes_nothing_but_the_time(settings: Any) -> None:
+    a_model()
+    devices = [a_device() for _ in range(30)]
+    for place, device in enumerate(devices):
+        many_motions(device.pk, 7 * place, start=before_noon(3000))
+    many_motions(devices[0].pk, 21_000, start=before_noon(3000), step=timedelta(milliseconds=100))
+    job = a_job(a_group(*devices).pk)
+    found = []
+    for number, lanes in enumerate((1, 3), start=1):
+        settings.ZEMENTIS_SCORING_THREADS = lanes
+        outcome, context = run(job, a_context(job, number=number, at=NOON + timedelta(microseconds=number)))
+        found.append((ending(outcome), outcome.response, inferences(context), inferences(context, page=11)))
+    assert found[0] == found[1]
+    assert len(found[0][2]) == 30
+
+
+def test_a_run_outlives_the_death_of_its_java() -> None:
+    a_model(LINE, name="Line")
+    assert description_of(LINE).engine == "pypmml"
+    names = [field.name for field in description_of(LINE).inputs]
+    device = a_device()
+    body = a_measurement(device.pk, time=before_noon(1))
+    body["c8y_Input"] = {name: {"value": 1.0} for name in names}
+    store(body)
+    job = a_job(device.pk, model="Line", modelToDeviceMappings={name: f"c8y_Input.{name}.value" for name in names})
+    before = inferences(run(job)[1])
+    java = [child for child in psutil.Process().children(recursive=True) if "java" in child.name()]
+    for child in java:
+        child.kill()
+        child.wait()
+    outcome, context = run(job, a_context(job, number=2, at=NOON + timedelta(seconds=1)))
+    assert (len(java), ending(outcome), inferences(context)) == (1, (Status.SUCCEEDED, ()), before)
 
 
 def test_deleting_a_job_deletes_its_inferences() -> None:

@@ -23,7 +23,7 @@ from zementis import model_store
 from zementis.admin import model_page
 from zementis.inference import InvalidModel
 from zementis.inference.limits import Limits
-from zementis.model_store import ModelExists, ModelNotFound
+from zementis.model_store import ModelExists, ModelNotFound, StoreBusy
 from zementis.models import ModelVersion, ScoringModel
 
 
@@ -49,7 +49,7 @@ class UploadForm(forms.ModelForm):  # type: ignore[type-arg]
             stored = model_store.upload(sent.read(), file_name=sent.name, format=cleaned["format"], by=self.by)
         except InvalidModel as error:
             raise forms.ValidationError(list(error.errors)) from error
-        except ModelExists as error:
+        except (ModelExists, StoreBusy) as error:
             raise forms.ValidationError(str(error)) from error
         self.instance = ScoringModel.objects.get(name=stored.name)
         return cleaned
@@ -181,7 +181,7 @@ class ScoringModelAdmin(ConsoleAdmin):
             stored = model_store.replace(model.name, sent.read(), file_name=sent.name or "", by=actor(request))
         except InvalidModel as error:
             messages.error(request, " ".join(error.errors))
-        except ModelNotFound as error:
+        except (ModelNotFound, StoreBusy) as error:
             messages.error(request, str(error))
         else:
             messages.success(request, f"Version {stored.version} is current.")
