@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import threading
 import time
 from collections import Counter
 
@@ -15,6 +16,8 @@ from tests.chaos.fleet import Fleet
 
 # After the last fault everything must be over within this: lease, rescue, retries, and the queue.
 SETTLE_SECONDS = 60.0
+# Never set: what people do has a pace, and so has looking whether it is over.
+PAUSE = threading.Event()
 
 
 def main() -> None:
@@ -58,8 +61,8 @@ def _hurt(fleet: Fleet, faults: list[Fault], people: object, *, seconds: float) 
                 struck[fault.kind.value] += 1
                 print(f"{passed:6.1f} s  {victim}: {fault.kind.value}, {fault.away:.1f} s", flush=True)
         if not _try(people.act):
-            time.sleep(0.1)
-        time.sleep(0.1)
+            PAUSE.wait(0.1)
+        PAUSE.wait(0.1)
     return struck
 
 
@@ -91,12 +94,12 @@ def _settle(fleet: Fleet) -> bool:
     connection.close()
     deadline = time.monotonic() + SETTLE_SECONDS
     while not _try(pause_all) and time.monotonic() < deadline:
-        time.sleep(0.2)
+        PAUSE.wait(0.2)
     while time.monotonic() < deadline:
         fleet.revive()
         if not Execution.objects.open().exists():
             return True
-        time.sleep(0.2)
+        PAUSE.wait(0.2)
     return False
 
 

@@ -68,17 +68,21 @@ class Program:
         if self._process is not None:
             self._process.wait()
 
+    def _wait(self, seconds: float) -> None:
+        if self._process is not None:
+            self._process.wait(timeout=seconds)
+
     def stop(self, *, patience: float = 20.0) -> bool:
         """Ask it to end; return whether it did within ``patience`` seconds. Killed where it did not."""
         self.send(signal.SIGCONT)
         self.send(signal.SIGTERM, group=False)
         try:
-            if self._process is not None:
-                self._process.wait(timeout=patience)
+            self._wait(patience)
         except subprocess.TimeoutExpired:
             # Celery writes the stacks of all threads into the log.
             self.send(signal.SIGUSR1, group=False)
-            time.sleep(1.0)
+            with suppress(subprocess.TimeoutExpired):
+                self._wait(1.0)
             return False
         finally:
             self.kill()

@@ -49,7 +49,7 @@ def _unzip(data: bytes, *, allowed: int) -> bytes:
             # The sizes in a zip's directory are claims: read one byte past the limit and look.
             with archive.open(members[0]) as member:
                 return member.read(allowed + 1)
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, OSError) as error:
         raise InvalidModel(f"The zip file cannot be read: {error}.") from error
 
 
