@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.backends.postgresql.base import Cursor
 
 from jobsite.celery import app
 from scheduler import claims
-from scheduler.beat import JobScheduler
+from scheduler.beat import PREPARE_AFTER, JobScheduler
 from tests.scheduler.factories import a_job, due
 
 pytestmark = pytest.mark.django_db
@@ -20,8 +21,11 @@ def beat() -> Iterator[JobScheduler]:
     scheduler = JobScheduler(app, lazy=True)
     scheduler._prepare()
     yield scheduler
+    connection.connection.cursor_factory = Cursor
+    connection.connection.prepare_threshold = None
+    methods = ("enable_bitmapscan", "enable_seqscan", "enable_hashjoin", "enable_mergejoin")
     with connection.cursor() as cursor:
-        for setting in ("lock_timeout", "enable_bitmapscan", "enable_seqscan", "enable_hashjoin", "enable_mergejoin"):
+        for setting in ("lock_timeout", "plan_cache_mode", *methods):
             cursor.execute(f"RESET {setting}")
 
 
@@ -43,3 +47,14 @@ def test_what_is_due_is_read_in_the_order_of_its_index(beat: JobScheduler) -> No
 def test_clocks_of_entries_are_moved_one_by_one(beat: JobScheduler) -> None:
     found = plan(claims._ENTRIES, ["{1,2}", "{3,4}", "{1,1}"])
     assert ("clockedschedule_pkey" in found, "Seq Scan" in found) == (True, False), found
+
+
+def test_statements_of_claims_are_prepared(beat: JobScheduler) -> None:
+    for _ in range(PREPARE_AFTER + 2):
+        due(a_job())
+        claims.claim(limit=1)
+    # As psycopg writes its parameters.
+    prepared = claims._DUE.replace("%s", "$1")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_prepared_statements WHERE statement = %s", [prepared])
+        assert cursor.fetchone() == (1,)
