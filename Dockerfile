@@ -36,4 +36,4 @@ ENV PATH=/venv/bin:$PATH \
 USER 10001
 EXPOSE 8000
 CMD ["gunicorn", "jobsite.wsgi", "--bind", "0.0.0.0:8000", "--worker-class", "gthread", "--workers", "2", \
-     "--threads", "16", "--no-control-socket", "--worker-tmp-dir", "/dev/shm"]
+     "--threads", "16", "--limit-request-line", "8190", "--no-control-socket", "--worker-tmp-dir", "/dev/shm"]

@@ -1,5 +1,6 @@
 """Reading of environment variables that complains by name."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from ipaddress import ip_network
@@ -47,6 +48,13 @@ class Environment:
         value = self.text(name, default=default).lower()
         if value not in options:
             raise ImproperlyConfigured(f"{name}: expected one of {', '.join(options)}.")
+        return value
+
+    def matching(self, name: str, *, default: str, pattern: str, expected: str) -> str:
+        """Text that matches `pattern` as a whole; `expected` says in words what that is."""
+        value = self.text(name, default=default)
+        if not re.fullmatch(pattern, value):
+            raise ImproperlyConfigured(f"{name}: expected {expected}.")
         return value
 
     def flag(self, name: str, *, default: bool) -> bool:

@@ -272,7 +272,13 @@ ZEMENTIS_MAX_DATA_RANGE_SECONDS = env.optional_integer("ZEMENTIS_MAX_DATA_RANGE_
 # -- The local stack (`manage.py stack`) -----------------------------------------------------------------------------
 
 DEMO = env.flag("DEMO", default=not PRODUCTION)
-ADMIN_USER = env.text("ADMIN_USER", default="admin")
+ADMIN_USER = env.matching(
+    "ADMIN_USER",
+    default="admin",
+    pattern=r"[\w.@+-]{1,150}",
+    # Basic authentication ends a user's name at the first colon, and a slash ends the tenant's.
+    expected="a name of 1 to 150 letters, digits and @ . + - _",
+)
 # Empty: a random one, kept in the data directory.
 ADMIN_PASSWORD = env.text("ADMIN_PASSWORD", default="")
 STACK_WEB_THREADS = env.integer("STACK_WEB_THREADS", default=16, low=1, high=256)

@@ -16,6 +16,8 @@ def programs(listening: int) -> Iterator[Program]:
     yield _python(
         "web",
         *("-m", "gunicorn", "jobsite.wsgi", "--bind", f"fd://{listening}", "--no-control-socket"),
+        # Zementis' `apply?record=` and previews of schedules may be long.
+        *("--limit-request-line", "8190"),
         *("--worker-class", "gthread", "--threads", str(settings.STACK_WEB_THREADS), "--graceful-timeout", "3"),
         passes=(listening,),
     )

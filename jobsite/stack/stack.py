@@ -1,6 +1,7 @@
 """The stack from start to end: servers, preparation, programs, and the way back."""
 
 import asyncio
+import errno
 import os
 import signal
 import socket
@@ -111,6 +112,9 @@ def _reach(environment: Mapping[str, str]) -> None:
         raise StackError(f"CELERY_BROKER_URL: Redis cannot be reached ({error}).") from error
 
 
+_PORTS_FAULT = (errno.EADDRINUSE, errno.EACCES)
+
+
 def _listening() -> socket.socket:
     """The web server's socket. Taken before anything is started, and handed on: no second start can slip in between,
     and a caller waits instead of being refused while the web server is started again."""
@@ -122,8 +126,9 @@ def _listening() -> socket.socket:
         listener.listen(512)
     except OSError as error:
         listener.close()
+        remedy = "PORT to another one" if error.errno in _PORTS_FAULT else "HOST to an address of this machine"
         raise StackError(
-            f"Cannot listen on {settings.HOST}:{settings.PORT} ({error.strerror}): set PORT to another one."
+            f"Cannot listen on {settings.HOST}:{settings.PORT} ({error.strerror}): set {remedy}."
         ) from error
     return listener
 

@@ -46,6 +46,11 @@ def test_an_empty_variable_counts_as_not_set() -> None:
     ("value", "read", "expected"),
     [
         ("maybe", lambda env: env.flag("X", default=True), "X: expected 1 or 0."),
+        (
+            "a:b",
+            lambda env: env.matching("X", default="a", pattern=r"\w+", expected="a word"),
+            "X: expected a word.",
+        ),
         ("ten", lambda env: env.integer("X", default=1, low=1, high=9), "X: expected a whole number from 1 to 9."),
         ("10", lambda env: env.integer("X", default=1, low=1, high=9), "X: expected a whole number from 1 to 9."),
         ("0", lambda env: env.optional_integer("X", low=1, high=9), "X: expected a whole number from 1 to 9."),
