@@ -104,7 +104,8 @@ def _without_a_row(job: Job, then: _Then, instant: datetime) -> Why:
         change = then.active_change
         since = f": {change.by} paused it at {_text(change.at)}" if change is not None and change.at <= instant else ""
         return Why(Answer.PAUSED, instant, f"the job was paused{since}", changes=_seen(then))
-    span = Execution.objects.filter(job_id=job.pk, scheduled_for__lte=instant, until__gte=instant).first()
+    spans = Execution.objects.filter(job_id=job.pk, scheduled_for__lte=instant, until__gte=instant)
+    span = spans.order_by("until").first()
     if span is not None:
         return _told_by(span, instant, changes=_seen(then))
     if instant > clock.exact_now():

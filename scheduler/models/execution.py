@@ -163,6 +163,7 @@ class Execution(models.Model):
                 name="execution_limited",
                 condition=Q(status=1) & ~Q(concurrency_key=""),
             ),
+            models.Index(fields=["job", "until"], name="execution_spans", condition=Q(until__isnull=False)),
             models.Index(fields=["expires_at"], name="execution_expiry", condition=Q(expires_at__isnull=False)),
         ]
         permissions = [("cancel_execution", "Can cancel a run")]
