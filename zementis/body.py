@@ -17,18 +17,47 @@ JSON_TYPES = ("application/json",)
 
 
 def read(request: Request, *, limit: int) -> bytes:
-    """Return the body. Raises ``TooLarge``, and ``ParseError`` where the client stopped sending."""
-    raw = request._request
-    try:
-        declared = int(raw.META.get("CONTENT_LENGTH") or 0)
-    except ValueError:
-        declared = 0
-    if declared > limit:
+    """Return the body, whether its length was declared or it comes in chunks.
+
+    Raises ``TooLarge`` before reading more than ``limit`` bytes, and ``ParseError`` where the client stopped sending or
+    its chunks cannot be told apart.
+    """
+    if in_chunks(request):
+        return _read_chunks(request, limit=limit)
+    if declared_length(request) > limit:
         raise too_large(limit)
     try:
-        data = raw.read(limit + 1)
+        data = request._request.read(limit + 1)
     except OSError as error:
-        raise ParseError("The request body could not be read.") from error
+        raise unreadable() from error
+    if len(data) > limit:
+        raise too_large(limit)
+    return data
+
+
+def in_chunks(request: Request) -> bool:
+    """Whether the body comes in chunks, without a length (RFC 9112, 7.1)."""
+    return "chunked" in str(request._request.META.get("HTTP_TRANSFER_ENCODING", "")).lower()
+
+
+def declared_length(request: Request) -> int:
+    """Return the length that the client declared, in bytes; 0 where it declared none."""
+    try:
+        return int(request._request.META.get("CONTENT_LENGTH") or 0)
+    except ValueError:
+        return 0
+
+
+def _read_chunks(request: Request, *, limit: int) -> bytes:
+    """Read past Django, which takes a body without a length for an empty one."""
+    environ = request._request.META
+    if not environ.get("wsgi.input_terminated"):
+        # Nobody would tell us where the body ends, and we would wait for it until the client hangs up.
+        raise ParseError("This server takes no request body in chunks; send it with a Content-Length.")
+    try:
+        data: bytes = environ["wsgi.input"].read(limit + 1)
+    except Exception as error:  # Every server has classes of its own for chunks that make no sense.
+        raise unreadable() from error
     if len(data) > limit:
         raise too_large(limit)
     return data
@@ -37,7 +66,7 @@ def read(request: Request, *, limit: int) -> bytes:
 def json(request: Request, *, limit: int = MEGABYTE, types: Sequence[str] = JSON_TYPES) -> Any:
     """Return the body's JSON. Raises ``UnsupportedMediaType``, ``TooLarge``, ``ParseError``."""
     kind = media_type(request)
-    if not kind and request._request.META.get("CONTENT_LENGTH") in (None, "", "0"):
+    if not kind and not in_chunks(request) and declared_length(request) == 0:
         raise ParseError("The request has no body.")
     if kind not in types and not _vendor_json(kind, types):
         raise UnsupportedMediaType(kind or "none", detail=_unsupported(kind, types))
@@ -51,6 +80,11 @@ def json(request: Request, *, limit: int = MEGABYTE, types: Sequence[str] = JSON
 def media_type(request: Request) -> str:
     """Return the body's type without its parameters, in lower case; empty where the client named none."""
     return (request._request.META.get("CONTENT_TYPE") or "").split(";")[0].strip().lower()
+
+
+def unreadable() -> ParseError:
+    """The refusal of a body that breaks off, or that comes in chunks that make no sense."""
+    return ParseError("The request body could not be read.")
 
 
 def too_large(limit: int) -> TooLarge:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import io
 from typing import ClassVar
 
+from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpResponse, HttpResponseBase
 from django.http.multipartparser import MultiPartParserError
+from django.utils.datastructures import MultiValueDict
 from rest_framework.exceptions import ParseError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from zementis import body, model_store, serializers
+from zementis.errors import TooLarge
 from zementis.inference.description import Format
 from zementis.inference.limits import Limits
 from zementis.model_store import StoredModel
@@ -25,17 +29,31 @@ def uploaded_file(request: Request) -> tuple[bytes, str]:
     limit = Limits().upload_bytes
     if body.media_type(request) != "multipart/form-data":
         return body.read(request, limit=limit), request.query_params.get("file", "")
-    if int(request.META.get("CONTENT_LENGTH") or 0) > limit + _FORM_BYTES:
+    if body.declared_length(request) > limit + _FORM_BYTES:
         raise body.too_large(limit)
     try:
-        sent = request._request.FILES.get("file")
+        sent = _form_files(request, limit=limit).get("file")
     except MultiPartParserError as error:
         raise ParseError(f"The form cannot be read: {error}.") from error
+    except OSError as error:
+        raise body.unreadable() from error
     if sent is None:
         raise ParseError("The form has no file in its field 'file'.")
     if (sent.size or 0) > limit:
         raise body.too_large(limit)
     return sent.read(), sent.name or ""
+
+
+def _form_files(request: Request, *, limit: int) -> MultiValueDict[str, UploadedFile[bytes]]:
+    http = request._request
+    if not body.in_chunks(request):
+        return http.FILES
+    try:
+        data = body.read(request, limit=limit + _FORM_BYTES)
+    except TooLarge:
+        # What counts for the client is the file, not the form around it.
+        raise body.too_large(limit) from None
+    return http.parse_file_upload({**http.META, "CONTENT_LENGTH": str(len(data))}, io.BytesIO(data))[1]
 
 
 def _answer(model: StoredModel, *, status: int = 200) -> Response:
