@@ -82,6 +82,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "jobsite.health.HealthMiddleware",
     "voltmx.middleware.VendorErrorsMiddleware",
+    "zementis.middleware.SurfaceErrorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -48,7 +48,7 @@ def service(exception: Exception, context: dict[str, Any]) -> Response:
     if isinstance(exception, (exceptions.NotAuthenticated, exceptions.AuthenticationFailed)):
         return unauthorized(exception)
     code, errors = _service_errors(exception, context)
-    return Response({"errors": errors}, status=code, headers=_headers(exception))
+    return Response(service_body(errors), status=code, headers=_headers(exception))
 
 
 def platform(exception: Exception, context: dict[str, Any]) -> Response:
@@ -56,14 +56,29 @@ def platform(exception: Exception, context: dict[str, Any]) -> Response:
     if isinstance(exception, (exceptions.NotAuthenticated, exceptions.AuthenticationFailed)):
         return unauthorized(exception)
     code, error, message = _platform_error(exception, context)
-    return Response({"error": error, "message": message, "info": INFO}, status=code, headers=_headers(exception))
+    return Response(platform_body(error, message), status=code, headers=_headers(exception))
+
+
+def service_body(errors: list[str]) -> dict[str, Any]:
+    """Return the Zementis service's form."""
+    return {"errors": errors}
+
+
+def platform_body(error: str, message: str) -> dict[str, Any]:
+    """Return the platform's form. ``error`` is ``<room>/<code>``."""
+    return {"error": error, "message": message, "info": INFO}
+
+
+def platform_code(status_code: int) -> str:
+    """Return the platform's word for a status."""
+    return _PLATFORM_CODES.get(status_code, "internalError")
 
 
 def unauthorized(exception: exceptions.APIException) -> Response:
     """Answer that nobody, or nobody known, has asked."""
     challenge = getattr(exception, "auth_header", 'Basic realm="Cumulocity"')
     return Response(
-        {"error": "general/internalError", "message": "Not authorized!", "info": INFO},
+        platform_body("general/internalError", "Not authorized!"),
         status=status.HTTP_401_UNAUTHORIZED,
         headers={"WWW-Authenticate": challenge},
     )
@@ -95,7 +110,7 @@ def _platform_error(exception: Exception, context: dict[str, Any]) -> tuple[int,
     if isinstance(exception, InvalidContent):
         return 422, f"{room}/invalid", str(exception)
     code, message = _common(exception, context)
-    return code, f"{room}/{_PLATFORM_CODES.get(code, 'internalError')}", message
+    return code, f"{room}/{platform_code(code)}", message
 
 
 _PLATFORM_CODES = {

@@ -33,5 +33,6 @@ service = [
 
 urlpatterns = [
     path("service/zementis/", include(service)),
+    re_path(r"^service/zementis\Z", NoSuchPathView.as_view()),
     path("", include("zementis.platform.urls")),
 ]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tests.zementis.conftest import Api, answer
 from tests.zementis.factories import a_device, a_job_body, a_model, a_user
+from zementis.errors import INFO
 
 pytestmark = pytest.mark.django_db
 
@@ -92,6 +93,44 @@ def test_a_platform_path_that_leads_nowhere_is_told_in_the_platforms_form(api: A
             "info": "https://www.cumulocity.com/guides/reference-guide/#error_reporting",
         },
     )
+
+
+SERVICE_PREFIXES = ["/service/zementis", "/service/zementis/"]
+PLATFORM_PREFIXES = ["/inventory", "/measurement", "/platform", "/platform/", "/tenant", "/user"]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+@pytest.mark.parametrize("path", SERVICE_PREFIXES + PLATFORM_PREFIXES)
+def test_a_bare_prefix_leads_nowhere_in_its_surfaces_form(api: Api, path: str, method: str) -> None:
+    message = "There is no such resource."
+    expected: dict[str, Any] = {"errors": [message]}
+    if path in PLATFORM_PREFIXES:
+        expected = {"error": "general/notFound", "message": message, "info": INFO}
+    assert answer(api(method, path)) == (404, expected)
+
+
+@pytest.mark.parametrize("path", [*SERVICE_PREFIXES, "/service/zementis/jobs", JOB])
+def test_a_wrong_host_is_refused_in_the_services_form(api: Api, path: str) -> None:
+    response = api.get(path, headers={"Host": "evil.example"})
+    assert (response["Content-Type"], answer(response)) == (
+        "application/json",
+        (400, {"errors": ["The request was refused: Bad Request."]}),
+    )
+
+
+@pytest.mark.parametrize("path", [*PLATFORM_PREFIXES, "/inventory/managedObjects", "/measurement/measurements"])
+def test_a_wrong_host_is_refused_in_the_platforms_form(api: Api, path: str) -> None:
+    response = api.get(path, headers={"Host": "evil.example"})
+    assert (response["Content-Type"], answer(response)) == (
+        "application/json",
+        (400, {"error": "general/badRequest", "message": "The request was refused: Bad Request.", "info": INFO}),
+    )
+
+
+@pytest.mark.parametrize("path", ["/admin/", "/", "/services", "/inventories", "/service/other"])
+def test_what_is_not_the_surfaces_keeps_its_own_error_pages(api: Api, path: str) -> None:
+    response = api.get(path, headers={"Host": "evil.example"})
+    assert (response.status_code, response["Content-Type"].startswith("text/html")) == (400, True)
 
 
 def test_a_closing_slash_changes_nothing(api: Api) -> None:

@@ -18,6 +18,8 @@ from zementis.views.base import SurfaceView
 
 VENDOR = "application/vnd.com.nsn.cumulocity."
 JSON_TYPES = ("application/json", f"{VENDOR}*+json")
+# The first words of the platform's paths.
+ROOMS = ("inventory", "measurement", "platform", "tenant", "user")
 _ID = re.compile(r"[0-9]{1,19}")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 

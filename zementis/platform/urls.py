@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import re_path
 
+from zementis.platform.base import ROOMS
 from zementis.platform.children import ChildrenView, ChildView
 from zementis.platform.elsewhere import NoSuchPlatformPathView
 from zementis.platform.inventory import (
@@ -31,5 +32,5 @@ urlpatterns = [
     re_path(r"^measurement/measurements/(?P<measurement>[^/]+)/?$", MeasurementView.as_view()),
     re_path(r"^tenant/currentTenant/?$", CurrentTenantView.as_view()),
     re_path(r"^user/currentUser/?$", CurrentUserView.as_view()),
-    re_path(r"^(?:inventory|measurement|tenant|user)/", NoSuchPlatformPathView.as_view()),
+    re_path(rf"^(?:{'|'.join(ROOMS)})(?:/|\Z)", NoSuchPlatformPathView.as_view()),
 ]
