@@ -138,7 +138,34 @@ def test_objects_come_in_pages(api: Api) -> None:
     )
 
 
-@pytest.mark.parametrize(("name", "value"), [("pageSize", "2001"), ("pageSize", "0"), ("currentPage", "x")])
+@pytest.mark.parametrize("page", [10**12, 99_999_999_999_999_999_999, 10**3999], ids=["10^12", "10^20-1", "10^3999"])
+@pytest.mark.parametrize(("path", "name"), [(OBJECTS, "managedObjects"), ("/measurement/measurements", "measurements")])
+def test_a_page_far_beyond_the_end_is_empty(api: Api, path: str, name: str, page: int) -> None:
+    device = a_device().pk
+    store(motion(device))
+    assert answer(api.get(path, {"currentPage": page, "withTotalPages": "true"})) == (
+        200,
+        {
+            "self": f"{HOST}{path}?withTotalPages=true&currentPage={page}",
+            "prev": f"{HOST}{path}?withTotalPages=true&currentPage={page - 1}",
+            name: [],
+            "statistics": {"currentPage": page, "pageSize": 5, "totalPages": 1},
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("pageSize", "2001"),
+        ("pageSize", "9" * 20),
+        ("pageSize", "0"),
+        ("currentPage", "x"),
+        ("currentPage", "0"),
+        ("currentPage", "²"),
+        ("currentPage", "1" * 4001),
+    ],
+)
 def test_a_page_that_cannot_be_is_unprocessable(api: Api, name: str, value: str) -> None:
     assert api.get(OBJECTS, {name: value}).status_code == 422
 

@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from zementis.errors import Unprocessable
 from zementis.job_form import shown
 from zementis.platform.base import flag, text
+from zementis.views.base import positive
 
 DEFAULT_SIZE = 5
 MAX_SIZE = 2_000
@@ -33,7 +34,7 @@ class PageRequest:
         number = _number(request, "currentPage", default=1)
         size = _number(request, "pageSize", default=DEFAULT_SIZE)
         if size > MAX_SIZE:
-            raise Unprocessable(f"pageSize must be at most {MAX_SIZE}, not {size}.")
+            raise Unprocessable(f"pageSize must be at most {MAX_SIZE}, not {shown(str(size))}.")
         return cls(number, size, flag(request, "withTotalPages"), flag(request, "withTotalElements"))
 
     @property
@@ -78,6 +79,7 @@ def _number(request: Request, name: str, *, default: int) -> int:
     value = text(request, name)
     if value is None:
         return default
-    if not (value.isascii() and value.isdigit() and len(value) <= 12 and int(value) > 0):
+    number = positive(value)
+    if number is None:
         raise Unprocessable(f"{name} must be a positive whole number, not '{shown(value)}'.")
-    return int(value)
+    return number

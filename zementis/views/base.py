@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
@@ -15,6 +16,9 @@ from rest_framework.views import APIView
 
 from zementis import errors
 from zementis.authentication import CumulocityAuthentication
+
+# A page past the end is empty wherever it lies. More digits than these fit into no request line, and Python reads none.
+_DIGITS = re.compile(r"[0-9]{1,4000}")
 
 
 class Json(BaseRenderer):
@@ -74,6 +78,11 @@ class SurfaceView(APIView):
     def get_exception_handler(self) -> Callable[[Exception, dict[str, Any]], Any]:
         """Errors go out in the service's form."""
         return errors.service
+
+
+def positive(text: str) -> int | None:
+    """Return the positive whole number that a parameter holds, however large; None where it holds none."""
+    return (int(text) or None) if _DIGITS.fullmatch(text) else None
 
 
 def streamed_list(items: Iterable[Any], *, status: int = 200) -> StreamingHttpResponse:

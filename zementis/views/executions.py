@@ -15,7 +15,7 @@ from scheduler.models import Execution, Job
 from zementis import inference_pages, instants, serializers
 from zementis.arguments import Arguments
 from zementis.job_form import shown
-from zementis.views.base import dumps, streamed, streamed_list
+from zementis.views.base import dumps, positive, streamed, streamed_list
 from zementis.views.jobs import JobScopedView, find_job
 
 if TYPE_CHECKING:
@@ -83,9 +83,10 @@ class InferencesView(JobScopedView):
 def _page(text: str | None) -> int:
     if text is None:
         return 1
-    if not re.fullmatch(r"0{0,20}[1-9][0-9]{0,18}", text):
+    number = positive(text)
+    if number is None:
         raise ParseError(f"currentPage must be a positive whole number, not '{shown(text)}'.")
-    return int(text)
+    return number
 
 
 def _flag(request: Request, name: str) -> bool:
