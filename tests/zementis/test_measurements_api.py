@@ -11,6 +11,7 @@ import pytest
 from tests.zementis.conftest import Api, answer
 from tests.zementis.factories import NOON, a_device, a_measurement, motion, store
 from zementis.devices import layouts
+from zementis.errors import INFO
 from zementis.models import Measurement, SeriesLayout
 
 pytestmark = pytest.mark.django_db
@@ -109,6 +110,24 @@ def test_all_are_stored_or_none(api: Api, device: int) -> None:
 def test_what_cannot_be_kept_is_unprocessable(api: Api, device: int, changes: dict[str, Any]) -> None:
     code, found = answer(api.post(MEASUREMENTS, json.dumps(sample(device, **changes))))
     assert (code, found["error"]) == (422, "measurement/invalid")
+
+
+@pytest.mark.parametrize("many", [False, True], ids=["one", "many"])
+@pytest.mark.parametrize("value", [True, False, None, "NaN", "21.5", "", [], [1], {}, {"value": 1}], ids=repr)
+def test_a_value_that_is_no_number_is_refused(api: Api, device: int, value: Any, many: bool) -> None:
+    bad = sample(device, c8y_X={"ok": {"value": 1}, "x": {"value": value, "unit": "C"}})
+    found = answer(api.post(MEASUREMENTS, {"measurements": [sample(device), bad]} if many else bad))
+    assert (found, Measurement.objects.count(), SeriesLayout.objects.count()) == (
+        (422, {"error": "measurement/invalid", "message": "The value of c8y_X.x must be a number.", "info": INFO}),
+        0,
+        0,
+    )
+
+
+def test_what_is_not_a_series_is_kept_whatever_it_is(api: Api, device: int) -> None:
+    note = {"value": "text", "list": [{"value": True}], "deep": {"er": {"value": None}}, "unit": {"unit": "C"}}
+    number = answer(api.post(MEASUREMENTS, sample(device, note=note), headers=ACCEPT))[1]["id"]
+    assert answer(api.get(f"{MEASUREMENTS}/{number}"))[1]["note"] == note
 
 
 def test_odd_texts_are_kept_exactly(api: Api, device: int) -> None:

@@ -82,13 +82,16 @@ def _read_fragment(
         return body
     rest: dict[str, Any] = {}
     for name, entry in body.items():
-        value = entry.get("value") if isinstance(entry, dict) else None
-        if not isinstance(value, (int, float)) or isinstance(value, bool):
+        if not isinstance(entry, dict) or "value" not in entry:
             rest[name] = entry
             continue
+        value = entry["value"]
+        if not isinstance(value, (int, float)) or isinstance(value, bool):
+            # Kept beside the series it would look stored and never be scored.
+            raise InvalidContent(f"The value of {_path(fragment, name)} must be a number.")
         unit = entry.get("unit")
         if unit is not None and not isinstance(unit, str):
-            raise InvalidContent(f"The unit of {fragment}.{name} must be text.")
+            raise InvalidContent(f"The unit of {_path(fragment, name)} must be text.")
         number = _finite(value, fragment, name)
         for text in (fragment, name, unit or ""):
             if len(text) > 255 or not storable_text(text):
@@ -101,13 +104,17 @@ def _read_fragment(
     return rest if rest or not body else None
 
 
+def _path(fragment: str, name: str) -> str:
+    return f"{fragment[:100]}.{name[:100]}"
+
+
 def _finite(value: float, fragment: str, name: str) -> float:
     try:
         number = float(value)
     except OverflowError:
         number = float("inf")
     if number - number != 0.0:
-        raise InvalidContent(f"The value of {fragment}.{name} is too large.")
+        raise InvalidContent(f"The value of {_path(fragment, name)} is too large.")
     return number
 
 
