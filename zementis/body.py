@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from rest_framework.exceptions import ParseError, UnsupportedMediaType
@@ -68,8 +68,7 @@ def json(request: Request, *, limit: int = MEGABYTE, types: Sequence[str] = JSON
     kind = media_type(request)
     if not kind and not in_chunks(request) and declared_length(request) == 0:
         raise ParseError("The request has no body.")
-    if kind not in types and not _vendor_json(kind, types):
-        raise UnsupportedMediaType(kind or "none", detail=_unsupported(kind, types))
+    require_type(kind, types)
     data = read(request, limit=limit)
     try:
         return json_values.read(data)
@@ -80,6 +79,16 @@ def json(request: Request, *, limit: int = MEGABYTE, types: Sequence[str] = JSON
 def media_type(request: Request) -> str:
     """Return the body's type without its parameters, in lower case; empty where the client named none."""
     return (request._request.META.get("CONTENT_TYPE") or "").split(";")[0].strip().lower()
+
+
+def require_type(kind: str, types: Sequence[str], *, also: Collection[str] = ()) -> None:
+    """Raise ``UnsupportedMediaType`` unless ``kind`` is one of ``types``, which the refusal names, or of ``also``.
+
+    ``application/*+json`` among the types stands for every type of that kind.
+    """
+    taken = (*types, *also)
+    if kind not in taken and not _vendor_json(kind, taken):
+        raise UnsupportedMediaType(kind or "none", detail=_unsupported(kind, types))
 
 
 def unreadable() -> ParseError:

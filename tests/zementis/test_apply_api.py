@@ -115,6 +115,34 @@ def test_a_record_that_cannot_be_read_is_named(
     )
 
 
+TYPES = [
+    "application/json",
+    "application/json; charset=utf-8",
+    "application/vnd.acme.records+json",
+    "text/csv",
+    "text/CSV; header=present",
+    "text/plain",
+    "application/x-www-form-urlencoded",
+    "",
+]
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_records_are_taken_under_every_type_that_clients_give_them(
+    api: Api, outputs: dict[str, Any], kind: str
+) -> None:
+    assert answer(api.post(APPLY, json.dumps(RECORD).encode(), content_type=kind))[1]["outputs"] == [outputs]
+
+
+@pytest.mark.parametrize(
+    "kind", ["application/xml", "text/html", "application/octet-stream", "application/zip", "image/png", "x", "json"]
+)
+def test_another_content_type_is_not_scored(api: Api, outputs: dict[str, Any], kind: str) -> None:
+    found = answer(api.post(APPLY, json.dumps(RECORD).encode(), content_type=kind))
+    message = f"Content type '{kind}' is not supported; send application/json or text/csv."
+    assert found == (415, {"errors": [message]})
+
+
 def test_the_record_is_needed(api: Api, outputs: dict[str, Any]) -> None:
     assert answer(api.get(APPLY)) == (400, {"errors": ["The parameter record is missing."]})
 

@@ -20,6 +20,12 @@ from zementis.views.base import SurfaceView
 from zementis.views.models import uploaded_file
 
 MAX_BYTES = 32 * body.MEGABYTE
+TYPES = ("application/json", "text/csv")
+# Records that nobody gave a type, or the one that command line clients give all they send, are told by how they begin.
+LENIENT_TYPES = (
+    *("", "text/plain", "application/x-www-form-urlencoded"),
+    *("application/*+json", "text/json", "application/csv"),
+)
 
 
 class NotActive(APIException):
@@ -53,6 +59,7 @@ class ApplyView(SurfaceView):
             if len(data) > MAX_BYTES:
                 raise body.too_large(MAX_BYTES)
         else:
+            body.require_type(body.media_type(request), TYPES, also=LENIENT_TYPES)
             data = body.read(request, limit=MAX_BYTES)
         try:
             looks_like_json = data.lstrip()[:1] in (b"{", b"[")
