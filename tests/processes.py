@@ -102,14 +102,14 @@ class LiveProcess:
         self._pipe.close()
 
 
-def database_url() -> str:
-    """The database that the running test uses, as other processes must be told of it."""
+def database_url(*, suffix: str = "") -> str:
+    """The database that the running test uses, as other processes must be told of it; with ``suffix`` one beside it."""
     settings = connection.settings_dict
     host = settings["HOST"] or settings.get("OPTIONS", {}).get("host", "")
     login = quote(settings["USER"], safe="")
     if settings["PASSWORD"]:
         login += f":{quote(settings['PASSWORD'], safe='')}"
-    name = quote(settings["NAME"], safe="")
+    name = quote(settings["NAME"] + suffix, safe="")
     if host.startswith("/"):
         return f"postgresql://{login}@/{name}?host={quote(host, safe='')}"
     return f"postgresql://{login}@{host}:{settings['PORT'] or 5432}/{name}"

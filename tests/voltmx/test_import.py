@@ -11,6 +11,7 @@ import psycopg
 import pytest
 import requests
 from django.core.management import CommandError, call_command
+from django.db import connection
 
 from scheduler import jobs
 from scheduler.models import Job
@@ -43,12 +44,11 @@ class Source:
 
 @pytest.fixture
 def source(processes: Processes) -> Iterator[Source]:
-    address = database_url()
-    other = f"{address}_source"
-    name = other.rpartition("/")[2].partition("?")[0]
-    with psycopg.connect(address, autocommit=True) as connection:
-        connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-        connection.execute(f'CREATE DATABASE "{name}"')
+    other = database_url(suffix="_source")
+    name = f"{connection.settings_dict['NAME']}_source"
+    with psycopg.connect(database_url(), autocommit=True) as server:
+        server.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        server.execute(f'CREATE DATABASE "{name}"')
         try:
             processes.start("manage.py", "migrate", "-v", "0", DATABASE_URL=other).wait(deadline=120)
             account = {"DJANGO_SUPERUSER_PASSWORD": PASSWORD, "DATABASE_URL": other}
@@ -58,7 +58,7 @@ def source(processes: Processes) -> Iterator[Source]:
             yield Source(url)
         finally:
             processes.close()
-            connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+            server.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
 
 def run(url: str, *options: str) -> list[str]:
