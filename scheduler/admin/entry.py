@@ -22,6 +22,7 @@ from unfold.decorators import display
 from scheduler.admin.base import ConsoleAdmin
 from scheduler.admin.entry_form import EDITABLE, EntryForm
 from scheduler.admin.filters import OwnerFilter
+from scheduler.admin.schedule_forms import CrontabForm, IntervalForm
 from scheduler.console import markup, words
 from scheduler.console.related import job_url
 from scheduler.entries import TASK
@@ -220,10 +221,14 @@ def owner_of(schedule: ClockedSchedule) -> Job | None:
 class CrontabAdmin(ScheduleAdmin, stock.CrontabScheduleAdmin):
     """Crontabs of the user's own entries."""
 
+    form = CrontabForm
+
 
 @admin.register(IntervalSchedule)
 class IntervalAdmin(ScheduleAdmin, stock.IntervalScheduleAdmin):
     """Intervals of the user's own entries."""
+
+    form = IntervalForm
 
 
 @admin.register(SolarSchedule)

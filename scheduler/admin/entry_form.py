@@ -9,16 +9,19 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django_celery_beat.admin import PeriodicTaskForm, TaskSelectWidget
+from kombu.utils.json import loads
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from scheduler.console.json_text import read_object
 from scheduler.definition import Definition, check
 from scheduler.entries import TASK
 from scheduler.exceptions import InvalidJob
+from scheduler.history import storable_text
 
 # What of a job's own entry acts on the job: the entry's name for it and the job's.
 ON_JOB = {"queue": "queue", "priority": "priority", "expire_seconds": "expires_seconds", "headers": "headers"}
 EDITABLE = ("enabled", *ON_JOB)
+_LONGEST_TASK = 200
 
 
 class ThemedTaskSelect(UnfoldAdminSelectWidget, TaskSelectWidget):
@@ -44,6 +47,11 @@ class EntryForm(PeriodicTaskForm):
             data: dict[str, Any] = forms.ModelForm.clean(self) or {}
             self._check_job(data)
             return data
+        if not self.cleaned_data.get("regtask") and not self.cleaned_data.get("task"):
+            # The stock check trips over a task that was refused already.
+            if "task" not in self.errors:
+                self.add_error("task", "Need name of task")
+            return forms.ModelForm.clean(self) or {}
         data = super().clean()
         if data.get("task") == TASK:
             self.add_error("task", "This task belongs to the entries of jobs, which are made with their job.")
@@ -70,8 +78,25 @@ class EntryForm(PeriodicTaskForm):
             field = next((name for name, on_job in ON_JOB.items() if on_job == refusal.field), None)
             self.add_error(field if field in self.fields else None, refusal.problem)
 
+    def clean_regtask(self) -> str:
+        task: str = self.cleaned_data["regtask"]
+        if len(task) > _LONGEST_TASK or storable_text(task) != task:
+            raise ValidationError("No task can have this name.")
+        return task
+
+    def _clean_json(self, field: str) -> str:
+        """Return the text of a field that the beat can decode. Raises ``ValidationError``."""
+        text: str = self.cleaned_data[field]
+        try:
+            loads(text)  # type: ignore[no-untyped-call]
+        except Exception as error:
+            # A value may name a type of celery's own to be decoded to, and a decoder may raise anything.
+            raise ValidationError(f"This is no JSON that Celery can decode: {str(error)[:200]}") from None
+        return text
+
     def clean_headers(self) -> str:
-        text: str = self.cleaned_data["headers"] or "{}"
+        self.cleaned_data["headers"] = self.cleaned_data["headers"] or "{}"
+        text = self._clean_json("headers")
         read_object(text)
         return text
 
