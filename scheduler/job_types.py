@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from scheduler.exceptions import UnknownJobType
 from scheduler.models.execution import Status
+
+if TYPE_CHECKING:
+    from scheduler.schedule import Schedule
 
 
 class RunCancelled(Exception):
@@ -75,6 +78,9 @@ class JobType(Protocol):
 
     def check(self, arguments: Mapping[str, Any]) -> None:
         """Raise ``InvalidJob`` unless ``arguments`` can be stored."""
+
+    def check_schedule(self, schedule: Schedule) -> None:
+        """Raise ``InvalidSchedule`` unless a job of this kind may have ``schedule``, which can be read."""
 
     def stored(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Return ``arguments``, which ``check`` has passed, as rows keep them: secrets encrypted."""

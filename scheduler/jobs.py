@@ -52,6 +52,7 @@ def create(kind: str, definition: Definition, *, by: str, number: int | None = N
     ``InvalidSchedule`` and ``NeverFires``), ``UnknownJobType``.
     """
     check(kind, definition)
+    job_types.get(kind).check_schedule(definition.schedule)
     if number is not None and not 0 < number <= _LARGEST:
         raise InvalidJob("number", f"a job id must be from 1 to {_LARGEST}")
     with transaction.atomic():
@@ -105,6 +106,9 @@ def update(job: Job, changes: Mapping[str, Any], *, by: str) -> Job:
         before = Definition.of(Job.objects.get(pk=job.pk))
         after = replace(before, **changes)
         check(job.kind, after)
+        if after.schedule != before.schedule:
+            # Only a new one: a job stays editable where the rules of its kind became stricter than its schedule.
+            job_types.get(job.kind).check_schedule(after.schedule)
         reschedule = after.schedule != before.schedule or after.active != before.active
         # The edit holds from this instant on, not from the start of the transaction: the lock may have been long in
         # coming, and what fell due meanwhile is the old definition's.

@@ -6,11 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from django.conf import settings
+
 from scheduler import job_types
-from scheduler.exceptions import InvalidJob
+from scheduler.exceptions import InvalidJob, InvalidSchedule
 from scheduler.job_types import Outcome, RunCancelled, RunContext
 from scheduler.models.execution import Status
+from scheduler.schedule import Schedule
 from voltmx.arguments import Arguments
+from voltmx.frequency import InvalidFrequency, read_expression
 from voltmx.reading import Problems
 
 KIND = "voltmx"
@@ -31,6 +35,21 @@ class ServiceJob:
         except Problems as problems:
             field, sentences = next(iter(problems.by_field.items()))
             raise InvalidJob("arguments", f"{field} {sentences[0]}") from None
+
+    def check_schedule(self, schedule: Schedule) -> None:
+        """Raise ``InvalidSchedule`` unless a client of the API could have sent ``schedule``, whoever did."""
+        if schedule.expression is None:
+            raise InvalidSchedule("expression", "a service job needs an expression of six or seven fields")
+        if schedule.zone != settings.VOLTMX_TIME_ZONE:
+            raise InvalidSchedule("zone", f"must be {settings.VOLTMX_TIME_ZONE}, the zone of all service jobs")
+        try:
+            frequency = read_expression(schedule.text if schedule.text is not None else schedule.expression)
+        except InvalidFrequency as refusal:
+            raise InvalidSchedule("expression", refusal.problem) from None
+        if schedule.expression != frequency.expression:
+            raise InvalidSchedule(
+                "expression", "the seconds must be a single number: anything else counts as 0 in a service job"
+            )
 
     def stored(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Return ``arguments`` as they are to be stored: credentials that somebody wrote in the clear encrypted."""

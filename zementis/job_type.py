@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from scheduler import job_types
+from scheduler.exceptions import InvalidSchedule
 from scheduler.job_types import Outcome, RunContext
+from scheduler.quartz import InvalidExpression, QuartzExpression
+from scheduler.schedule import Schedule
 from zementis.arguments import Arguments
 
 KIND = "zementis"
@@ -23,6 +26,14 @@ class ZementisJobs:
     def check(self, arguments: Mapping[str, Any]) -> None:
         """Raise ``InvalidJob`` unless ``arguments`` can be stored."""
         Arguments.from_json(arguments)
+
+    def check_schedule(self, schedule: Schedule) -> None:
+        """Raise ``InvalidSchedule`` unless it is one instant or an expression of six or seven fields."""
+        if schedule.expression is not None:
+            try:
+                QuartzExpression.parse(schedule.expression)
+            except InvalidExpression as refusal:
+                raise InvalidSchedule("expression", str(refusal)) from None
 
     def stored(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Return them as they are: a scoring job has no secrets."""

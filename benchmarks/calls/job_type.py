@@ -10,6 +10,7 @@ import requests
 from scheduler import job_types
 from scheduler.job_types import Outcome, RunContext
 from scheduler.models import Status
+from scheduler.schedule import Schedule
 
 _local = threading.local()
 
@@ -30,6 +31,9 @@ class CallJob:
 
     def check(self, arguments: Mapping[str, Any]) -> None:
         """Anything goes."""
+
+    def check_schedule(self, schedule: Schedule) -> None:
+        """Any will do."""
 
     def stored(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         return dict(arguments)

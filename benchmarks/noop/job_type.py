@@ -6,6 +6,7 @@ from typing import Any
 from scheduler import job_types
 from scheduler.job_types import Outcome, RunContext
 from scheduler.models import Status
+from scheduler.schedule import Schedule
 
 _DONE = Outcome(Status.SUCCEEDED, request={"call": "noop"}, response={"done": True})
 
@@ -18,6 +19,9 @@ class NoopJob:
 
     def check(self, arguments: Mapping[str, Any]) -> None:
         """Anything goes."""
+
+    def check_schedule(self, schedule: Schedule) -> None:
+        """Any will do."""
 
     def stored(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         return dict(arguments)

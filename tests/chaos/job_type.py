@@ -12,6 +12,7 @@ from scheduler import job_types
 from scheduler.exceptions import RunError
 from scheduler.job_types import Outcome, RunContext
 from scheduler.models import Status
+from scheduler.schedule import Schedule
 
 
 class ChaosJob:
@@ -24,6 +25,9 @@ class ChaosJob:
 
     def check(self, arguments: Mapping[str, Any]) -> None:
         """Anything goes."""
+
+    def check_schedule(self, schedule: Schedule) -> None:
+        """Any will do."""
 
     def stored(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         return dict(arguments)

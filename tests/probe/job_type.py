@@ -10,6 +10,7 @@ from scheduler import job_types
 from scheduler.exceptions import InvalidJob, RunError
 from scheduler.job_types import Outcome, RunContext
 from scheduler.models import Status
+from scheduler.schedule import Schedule
 
 
 class ProbeJob:
@@ -30,6 +31,9 @@ class ProbeJob:
     def check(self, arguments: Mapping[str, Any]) -> None:
         if arguments.get("refuse"):
             raise InvalidJob("arguments", str(arguments["refuse"]))
+
+    def check_schedule(self, schedule: Schedule) -> None:
+        """Any will do."""
 
     def stored(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         return dict(arguments)

@@ -12,6 +12,7 @@ from scheduler import heart, job_types, jobs, runner
 from scheduler.heart import Heart
 from scheduler.job_types import Outcome, RunContext
 from scheduler.models import Execution, Job, Status
+from scheduler.schedule import Schedule
 from tests.scheduler.factories import YEARLY, a_definition
 from tests.waiting import wait_for
 
@@ -30,6 +31,9 @@ class Scripted:
         self.work: Work = lambda arguments, context: Outcome(Status.SUCCEEDED)
 
     def check(self, arguments: Mapping[str, Any]) -> None:
+        pass
+
+    def check_schedule(self, schedule: Schedule) -> None:
         pass
 
     def stored(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
