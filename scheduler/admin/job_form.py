@@ -7,12 +7,13 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.forms.fields import InvalidJSONInput
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from scheduler import job_types, jobs
 from scheduler.admin.widgets import ExpressionWidget, ZoneWidget
 from scheduler.console import words
-from scheduler.console.json_text import check_object, read_object
+from scheduler.console.json_text import read_object
 from scheduler.console.masking import unmask
 from scheduler.definition import Definition
 from scheduler.exceptions import InvalidJob, JobNotFound, NameTaken, NumberTaken, SchedulerError, UnknownJobType
@@ -25,6 +26,18 @@ PLAIN_FIELDS = (
     "retry_delay_seconds", "retry_max_delay_seconds", "priority", "queue", "expires_seconds", "headers",
     "concurrency_key", "history_strategy", "retention_days",
 )  # fmt: skip
+
+
+class HeadersField(forms.JSONField):
+    """An object, shown again as it was typed: written anew it could hold what no page can be encoded with."""
+
+    def to_python(self, value: Any) -> Any:
+        if isinstance(value, str) and value not in self.empty_values:
+            return read_object(value)
+        return super().to_python(value)
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        return initial if self.disabled or data is None else InvalidJSONInput(data)
 
 
 class JobForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -57,6 +70,7 @@ class JobForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Job
         fields = (*PLAIN_FIELDS, *SCHEDULE_FIELDS)
+        field_classes = {"headers": HeadersField}
         widgets = {
             "expression": ExpressionWidget(),
             "zone": ZoneWidget(),
@@ -94,9 +108,7 @@ class JobForm(forms.ModelForm):  # type: ignore[type-arg]
         return read_object(self.cleaned_data["arguments"])
 
     def clean_headers(self) -> dict[str, Any]:
-        headers = self.cleaned_data["headers"] or {}
-        check_object(headers)
-        return headers
+        return self.cleaned_data["headers"] or {}
 
     def clean_queue(self) -> str:
         return self.cleaned_data["queue"] or ""

@@ -9,8 +9,10 @@ import pytest
 from django.test import Client
 
 from scheduler import jobs
+from scheduler.exceptions import InvalidSchedule
 from scheduler.models import Execution, Job, JobChange
 from scheduler.schedule import Schedule
+from tests.probe.job_type import ProbeJob
 from tests.scheduler.admin.conftest import Login
 from tests.scheduler.admin.pages import errors, text, url
 from tests.scheduler.factories import YEARLY, a_job
@@ -86,6 +88,10 @@ def test_a_job_of_one_instant_is_created(boss: Client) -> None:
             {"arguments": ["At most 64 levels of nesting can be stored."]},
         ),
         ({"headers": "[1]"}, {"headers": ["Give a JSON object: {…}."]}),
+        ({"headers": '{"a": "\\ud800"}'}, {"headers": ["It holds a number or a character that cannot be stored."]}),
+        ({"headers": '{"a": "\\u0000"}'}, {"headers": ["It holds the character U+0000, which cannot be stored."]}),
+        ({"headers": '{"a": 1e999}'}, {"headers": ["It holds a number or a character that cannot be stored."]}),
+        ({"headers": '{"a": NaN}'}, {"headers": ["This is no JSON: NaN is no JSON number"]}),
         ({"max_retries": "40000"}, {"max_retries": ["Must be from 0 to 32767"]}),
         ({"kind": "unheard"}, {"kind": ["Select a valid choice. unheard is not one of the available choices."]}),
         ({"starts_at_0": "2100-01-01", "starts_at_1": "00:00", "ends_at_0": "2090-01-01", "ends_at_1": "00:00"},
@@ -100,9 +106,43 @@ def test_what_cannot_be_stored_is_refused_on_its_field(
     assert not Job.objects.exists()
 
 
+@pytest.mark.parametrize("field", ["headers", "arguments"])
+@pytest.mark.parametrize("value", ['{"a":' * 100_000, '{"a": ' + "9" * 5000 + "}", '{"a": "\\ud800"}', "{", "\0"])
+def test_hostile_json_is_refused_on_its_field_in_both_forms(boss: Client, field: str, value: str) -> None:
+    job = a_job(name="kept")
+    for address in (url("scheduler_job_add"), url("scheduler_job_edit", job.pk)):
+        answer = boss.post(address, {**NEW, **shown(job), field: value})
+        assert (answer.status_code, list(errors(answer))) == (200, [field])
+    assert Job.objects.get().version == job.version
+
+
+def test_refused_headers_are_shown_as_they_were_typed(boss: Client) -> None:
+    answer = boss.post(url("scheduler_job_add"), {**NEW, "headers": '{"a":  "\\ud800"}'})
+    assert "{&quot;a&quot;:  &quot;\\ud800&quot;}" in text(answer)
+
+
 def test_an_unreadable_expression_is_refused_on_its_field(boss: Client) -> None:
     answer = boss.post(url("scheduler_job_add"), {**NEW, "expression": "every morning"})
     assert list(errors(answer)) == ["expression"]
+
+
+@pytest.mark.parametrize("field", ["expression", "zone"])
+def test_a_schedule_that_its_kind_may_not_have_is_refused_on_its_field(
+    boss: Client, monkeypatch: pytest.MonkeyPatch, field: str
+) -> None:
+    job = a_job()
+
+    def refuse(kind: ProbeJob, schedule: Schedule) -> None:
+        raise InvalidSchedule(field, f"no probe has {schedule.expression} in {schedule.zone}")
+
+    monkeypatch.setattr(ProbeJob, "check_schedule", refuse)
+    told = {field: ["No probe has 0 0 0 1 1 ? 2090 in Europe/Berlin"]}
+    when = {"expression": "0 0 0 1 1 ? 2090", "zone": "Europe/Berlin"}
+    assert errors(boss.post(url("scheduler_job_add"), {**NEW, **when})) == told
+    assert errors(boss.post(url("scheduler_job_edit", job.pk), shown(job, **when))) == told
+    boss.post(url("scheduler_job_edit", job.pk), shown(job, name="editable as long as the schedule stays"))
+    stored = Job.objects.get()
+    assert (stored.expression, stored.name) == (YEARLY, "editable as long as the schedule stays")
 
 
 def test_a_taken_id_is_refused(boss: Client) -> None:
