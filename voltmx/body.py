@@ -22,7 +22,7 @@ def read_bytes(request: Request) -> bytes:
     """Return the body.
 
     Raises ``BodyTooLarge`` above the setting VOLTMX_BODY_LIMIT_BYTES, before reading all of it, and ``BrokenBody``
-    where the client stops sending or sends chunks without a size, for which servers raise OSError.
+    where the client stops sending or sends chunks that make no sense.
     """
     try:
         return _read(request)
@@ -41,13 +41,21 @@ def _read(request: Request) -> bytes:
         return http.body
     if "chunked" in http.headers.get("Transfer-Encoding", "").lower() and http.META.get("wsgi.input_terminated"):
         chunks, size = [], 0
-        while chunk := http.META["wsgi.input"].read(65536):
+        while chunk := _read_some(http.META["wsgi.input"]):
             size += len(chunk)
             if size > limit:
                 raise BodyTooLarge
             chunks.append(chunk)
         return b"".join(chunks)
     return http.body
+
+
+def _read_some(stream: Any) -> bytes:
+    try:
+        some: bytes = stream.read(65536)
+    except Exception as error:  # Every server has classes of its own for chunks that make no sense.
+        raise BrokenBody from error
+    return some
 
 
 def read_object(request: Request) -> dict[str, Any]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import http.client
+import json
+import socket
 import ssl
 from pathlib import Path
 from typing import Any
@@ -158,6 +161,24 @@ def test_a_body_sent_in_chunks_is_read_within_the_limit(processes: Processes, se
     assert (answer.status_code, answer.json()["profile"]["userid"]) == (200, "admin")
     large = requests.post(login, data=iter([b"x" * 1000] * 3), headers=headers, timeout=10)
     assert (large.status_code, large.json()["domain"]) == (413, "AUTH")
+    for garbled in (b"zz\r\nuserid=admin\r\n0\r\n\r\n", b"5\r\nuseri", b"3\r\nabcdef\r\n0\r\n\r\n"):
+        status, body = in_raw_chunks(address, garbled)
+        assert (status, body["message"]) == (400, "The body breaks off or is garbled")
+
+
+def in_raw_chunks(address: str, sent: bytes) -> tuple[int, Any]:
+    """Status and body of the answer to a login whose body is ``sent`` as it is, said to be in chunks."""
+    host, _, port = address.removeprefix("http://").partition(":")
+    head = (
+        f"POST {LOGIN} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+        "Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+    )
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(head.encode() + sent)
+        connection.shutdown(socket.SHUT_WR)
+        answer = http.client.HTTPResponse(connection)
+        answer.begin()
+        return answer.status, json.loads(answer.read())
 
 
 # -- TLS -------------------------------------------------------------------------------------------------------------
