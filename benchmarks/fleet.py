@@ -120,7 +120,11 @@ def latencies(rig: Rig, *, rates: Sequence[int], seconds: float) -> list[dict[st
     for rate in rates:
         runs = int(rate * seconds)
         workload.quiet(runs)
-        with running(rig, worker=True, slots=SLOTS) as processes, Pushes(rig.redis_address()) as pushes:
+        with (
+            running(rig, worker=True, slots=SLOTS) as processes,
+            Pushes(rig.redis_address()) as pushes,
+            metered(rig, processes, runs) as micros,
+        ):
             workload.spread(workload.next_second(2), runs, rate)
             workload.wait_until(_all_ended(runs), processes=processes, seconds=seconds + 120, what="all have ended")
         published = pushes.published()
@@ -131,7 +135,8 @@ def latencies(rig: Rig, *, rates: Sequence[int], seconds: float) -> list[dict[st
             "start to recorded": [fire.ended - fire.started for fire in fires if fire.ended and fire.started],
         }
         for stage, values in stages.items():
-            rows.append({"per_s": rate, "runs": runs, "stage": stage, **report.spread(values)})
+            rows.append({"per_s": rate, "runs": runs, "stage": stage, **report.spread(values), **micros})
+            micros = {}
         rows.append(
             {
                 "per_s": rate,

@@ -115,6 +115,8 @@ def _profile(arguments: argparse.Namespace) -> None:
         workload.due_at(workload.next_second(-1), arguments.due)
         with connection.execute_wrapper(statements):
             seconds, publishing = _claim_all(statements, plans=number == 1 and not arguments.no_plans)
+        # A beat sets its connection up for claims alone.
+        connection.close()
         rows.append(_row(number, arguments.due, seconds, publishing, statements))
         if statements.plans:
             for name, plan in statements.plans.items():
