@@ -201,9 +201,14 @@ CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": env.integer("CELERY_VISIBILITY_TIMEOUT_SECONDS", default=3600, low=60, high=86400),
     "socket_keepalive": True,
+    # No read waits longer than this: a worker's one loop must not hang on a connection whose other end has gone.
+    "socket_timeout": 5,
     "health_check_interval": 25,
     "retry_on_timeout": True,
 }
+# Runs are cancelled and workers counted through rows. Celery's own remote control is a subscription in Redis, on whose
+# reply a worker was seen waiting for ever after Redis had been restarted.
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_SEND_TASK_EVENTS = False
 # Celery closes the database connection after each task unless this is set; one connection per thread is cheaper.
