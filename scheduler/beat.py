@@ -29,6 +29,8 @@ logger = logging.getLogger(__name__)
 LONGEST_WAIT_SECONDS = 1.0
 # A statement that a beat has sent this often is prepared.
 PREPARE_AFTER = 3
+# While workers are behind, fires are gathered for this long, so that fewer messages carry them.
+GATHER_SECONDS = 0.05
 # While another beat holds what is due: look again after this.
 BUSY_WAIT_SECONDS = 0.05
 
@@ -133,9 +135,9 @@ class JobScheduler(Scheduler):  # type: ignore[misc]
             left = cursor.fetchone()[0]
         if left is None or left > LONGEST_WAIT_SECONDS:
             return LONGEST_WAIT_SECONDS
-        if left <= 0:
-            return 0.0 if claimed else BUSY_WAIT_SECONDS
-        return float(left)
+        if left <= 0 and not claimed:
+            return BUSY_WAIT_SECONDS
+        return max(float(left), GATHER_SECONDS if claimed and messages.behind() else 0.0)
 
     def _recover(self, error: Exception) -> None:
         """Start anew after the database was away, or had taken a transaction from a beat that was frozen."""

@@ -34,6 +34,10 @@ PRIORITY_STEPS = (0, 3, 6, 9)
 # than this, so that a worker does not hold long what another could begin.
 SHARES = 32
 MOST_PER_MESSAGE = 20
+# More messages than this in a list are more than a fleet has just not got round to: its workers are behind. Runs then
+# come to them in as few messages as possible, each of which costs a worker more than the run that it names.
+BEHIND = 32
+_BEHIND_SECONDS = 1.0
 # Random, so that no header of a job can hold them.
 _ID = f"@id {uuid.uuid4().hex}@"
 _BODY = f"@body {uuid.uuid4().hex}@"
@@ -41,6 +45,8 @@ _EMBED = '{"callbacks": null, "errbacks": null, "chain": null, "chord": null}'
 # While Redis does not answer, nobody waits for it again for this long; the sweep publishes later.
 _PAUSE_AFTER_FAILURE_SECONDS = 1.0
 _paused_until = 0.0
+# Redis list -> how many messages it held after our last push, and when that was.
+_lengths: dict[str, tuple[int, float]] = {}
 _lock = threading.Lock()
 
 
@@ -143,12 +149,15 @@ def publish(hints: Iterable[Hint]) -> bool:
             together[hint.queue, hint.priority, hint.headers].append(hint.execution_id)
         pushes: dict[str, list[str]] = defaultdict(list)
         for (queue, priority, headers), ids in together.items():
-            pushes[key_of(queue, priority)].extend(
-                encode(part, queue, priority, headers=headers) for part in _parts(ids)
+            key = key_of(queue, priority)
+            pushes[key].extend(
+                encode(part, queue, priority, headers=headers) for part in _parts(ids, behind=_is_behind(key))
             )
         for key, pushed in pushes.items():
             pipeline.lpush(key, *pushed)
-        pipeline.execute()
+        pushed_at = time.monotonic()
+        for key, length in zip(pushes, pipeline.execute(), strict=True):
+            _lengths[key] = length, pushed_at
     except redis.RedisError as error:
         with _lock:
             _paused_until = time.monotonic() + _PAUSE_AFTER_FAILURE_SECONDS
@@ -157,9 +166,19 @@ def publish(hints: Iterable[Hint]) -> bool:
     return True
 
 
-def _parts(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+def behind() -> bool:
+    """Whether workers were behind when this process last published, a moment ago: what is published next can wait."""
+    return any(_is_behind(key) for key in tuple(_lengths))
+
+
+def _is_behind(key: str) -> bool:
+    length, seen = _lengths.get(key, (0, 0.0))
+    return length > BEHIND and time.monotonic() - seen < _BEHIND_SECONDS
+
+
+def _parts(ids: Sequence[int], *, behind: bool) -> Iterator[Sequence[int]]:
     """Yield ``ids`` in the parts that one message each names: one for a few, more where many are due at once."""
-    size = min(max(len(ids) // SHARES, 1), MOST_PER_MESSAGE)
+    size = MOST_PER_MESSAGE if behind else min(max(len(ids) // SHARES, 1), MOST_PER_MESSAGE)
     for first in range(0, len(ids), size):
         yield ids[first : first + size]
 

@@ -11,7 +11,10 @@ from tests.processes import Processes
 
 @pytest.fixture
 def broker() -> Iterator[Redis]:
-    """A client of the tests' Redis, emptied before and after."""
+    """A client of the tests' Redis, emptied before and after; what was published before the test is forgotten."""
+    from scheduler import messages
+
+    messages._lengths.clear()
     with Redis.from_url(settings.CELERY_BROKER_URL) as client:
         client.flushdb()
         yield client
