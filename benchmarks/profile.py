@@ -144,12 +144,11 @@ def _claim_all(statements: Statements, *, plans: bool) -> tuple[float, float]:
     """Claim and publish until nothing is due; return seconds, and seconds of them in publishing."""
     from django.conf import settings
 
-    from jobsite.celery import app
     from scheduler import claims, messages
-    from scheduler.beat import JobScheduler
+    from scheduler.claimer import Claimer
 
     # What a beat asks of its connection, claims here get too.
-    JobScheduler(app, lazy=True)._prepare()
+    Claimer(batch=settings.SCHEDULER_CLAIM_BATCH).prepare()
     began = time.perf_counter()
     publishing, batches = 0.0, 0
     while True:

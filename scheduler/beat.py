@@ -15,10 +15,10 @@ import psycopg
 from celery.beat import Scheduler
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
-from django.db.backends.postgresql.base import ServerBindingCursor
 
-from scheduler import claims, messages
-from scheduler.connections import LOCK_TIMEOUT, gave_way, lose_idle_transactions
+from scheduler import messages
+from scheduler.claimer import BurstClaimer, Claimer
+from scheduler.connections import gave_way, lose_idle_transactions
 from scheduler.housekeeping import Cleaner, Housekeeper
 from scheduler.jobs import CHANNEL
 from scheduler.stock import StockEntries
@@ -27,8 +27,6 @@ logger = logging.getLogger(__name__)
 
 # The longest sleep: bounds how long a stop takes, and how long a missed notification could be felt.
 LONGEST_WAIT_SECONDS = 1.0
-# A statement that a beat has sent this often is prepared.
-PREPARE_AFTER = 3
 # While workers are behind, fires are gathered for this long, so that fewer messages carry them.
 GATHER_SECONDS = 0.05
 # While another beat holds what is due: look again after this.
@@ -68,18 +66,20 @@ class JobScheduler(Scheduler):  # type: ignore[misc]
     """Fires jobs from PostgreSQL; what ``celery beat -S`` loads."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self.batch = settings.SCHEDULER_CLAIM_BATCH
+        self._claimer = Claimer(batch=settings.SCHEDULER_CLAIM_BATCH)
+        self._burst: BurstClaimer | None = None
         self._listener = Listener()
         self._housekeeper: Housekeeper | None = None
         self._cleaner: Cleaner | None = None
         self._stock: StockEntries | None = None
-        self._prepared: object | None = None
         self._failures = 0
         super().__init__(*args, **kwargs)
 
     def setup_schedule(self) -> None:
         """Start the helpers. Celery calls this once, and not at all when it only looks at the class (``lazy``)."""
         lose_idle_transactions()
+        self._burst = BurstClaimer(batch=self._claimer.batch)
+        self._burst.start()
         self._housekeeper = Housekeeper()
         self._housekeeper.start()
         self._cleaner = Cleaner()
@@ -90,11 +90,11 @@ class JobScheduler(Scheduler):  # type: ignore[misc]
     def tick(self, *args: Any, **kwargs: Any) -> float:
         """Claim one batch of what is due and publish it; with nothing due, sleep. Returns 0: Celery need not sleep."""
         try:
-            self._prepare()
-            claimed = claims.claim(limit=self.batch)
-            messages.publish(claimed.hints)
-            if claimed.jobs < self.batch:
-                self._listener.wait(self._pause(claimed.jobs))
+            claimed = self._claimer.claim()
+            if claimed < self._claimer.batch:
+                self._listener.wait(self._pause(claimed))
+            elif self._burst is not None:
+                self._burst.wake()
             self._failures = 0
         except (DatabaseError, InterfaceError, psycopg.Error) as error:
             if gave_way(error):
@@ -106,24 +106,6 @@ class JobScheduler(Scheduler):  # type: ignore[misc]
             logger.exception("beat.tick_failed")
             self._recover(error)
         return 0.0
-
-    def _prepare(self) -> None:
-        """Set a new database connection up for claims, once: they give way to who edits a beat entry, and go by index.
-
-        A claim only ever wants a few rows by their keys. Where statistics are a moment old PostgreSQL thinks otherwise:
-        it sorted all that is due anew for each batch of a burst, and read all clocks to move five hundred. Its
-        statements are prepared, because planning them takes longer than a claim of one job does.
-        """
-        connection.ensure_connection()
-        if self._prepared is not connection.connection:
-            with connection.cursor() as cursor:
-                cursor.execute(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
-                for method in ("bitmapscan", "seqscan", "hashjoin", "mergejoin"):
-                    cursor.execute(f"SET enable_{method} = off")
-                cursor.execute("SET plan_cache_mode = force_generic_plan")
-            connection.connection.cursor_factory = ServerBindingCursor
-            connection.connection.prepare_threshold = PREPARE_AFTER
-            self._prepared = connection.connection
 
     def _pause(self, claimed: int) -> float:
         """Return the seconds until the next due instant by the database's clock, within bounds."""
@@ -150,7 +132,7 @@ class JobScheduler(Scheduler):  # type: ignore[misc]
 
     def close(self) -> None:
         """Stop the helpers and let go of the connections."""
-        for helper in (self._housekeeper, self._cleaner, self._stock):
+        for helper in (self._burst, self._housekeeper, self._cleaner, self._stock):
             if helper is not None:
                 helper.stop()
         self._listener.close()
@@ -159,4 +141,4 @@ class JobScheduler(Scheduler):  # type: ignore[misc]
 
     @property
     def info(self) -> str:
-        return f"    . batch -> {self.batch} jobs"
+        return f"    . batch -> {self._claimer.batch} jobs"

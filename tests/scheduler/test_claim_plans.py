@@ -1,4 +1,4 @@
-"""A beat's claims go by index, whatever PostgreSQL believes about the tables at the moment."""
+"""Claims go by index, whatever PostgreSQL believes about the tables at the moment."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,20 +7,19 @@ import pytest
 from django.db import connection
 from django.db.backends.postgresql.base import Cursor
 
-from jobsite.celery import app
 from scheduler import claims
-from scheduler.beat import PREPARE_AFTER, JobScheduler
+from scheduler.claimer import PREPARE_AFTER, Claimer
 from tests.scheduler.factories import a_job, due
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def beat() -> Iterator[JobScheduler]:
-    """A beat that has set this test's connection up."""
-    scheduler = JobScheduler(app, lazy=True)
-    scheduler._prepare()
-    yield scheduler
+def claimer() -> Iterator[Claimer]:
+    """A claimer that has set this test's connection up."""
+    claimer = Claimer(batch=500)
+    claimer.prepare()
+    yield claimer
     connection.connection.cursor_factory = Cursor
     connection.connection.prepare_threshold = None
     methods = ("enable_bitmapscan", "enable_seqscan", "enable_hashjoin", "enable_mergejoin")
@@ -35,7 +34,7 @@ def plan(sql: str, parameters: list[Any]) -> str:
         return "\n".join(row[0] for row in cursor.fetchall())
 
 
-def test_what_is_due_is_read_in_the_order_of_its_index(beat: JobScheduler) -> None:
+def test_what_is_due_is_read_in_the_order_of_its_index(claimer: Claimer) -> None:
     for _ in range(20):
         due(a_job())
     with connection.cursor() as cursor:
@@ -44,12 +43,12 @@ def test_what_is_due_is_read_in_the_order_of_its_index(beat: JobScheduler) -> No
     assert ("Index Scan using jobstate_due" in found, "Sort" in found) == (True, False), found
 
 
-def test_clocks_of_entries_are_moved_one_by_one(beat: JobScheduler) -> None:
+def test_clocks_of_entries_are_moved_one_by_one(claimer: Claimer) -> None:
     found = plan(claims._ENTRIES, ["{1,2}", "{3,4}", "{1,1}"])
     assert ("clockedschedule_pkey" in found, "Seq Scan" in found) == (True, False), found
 
 
-def test_statements_of_claims_are_prepared(beat: JobScheduler) -> None:
+def test_statements_of_claims_are_prepared(claimer: Claimer) -> None:
     for _ in range(PREPARE_AFTER + 2):
         due(a_job())
         claims.claim(limit=1)

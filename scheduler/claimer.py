@@ -1,0 +1,110 @@
+"""Claimers: whoever claims what is due, batch by batch, and publishes it. A beat has one, and another for bursts.
+
+Of a claim PostgreSQL does four fifths of the work, and one connection keeps one of its processes busy. A second claimer
+in the same beat takes the next batch meanwhile; SKIP LOCKED keeps the two apart as it keeps beats apart.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+import psycopg
+from django.db import DatabaseError, InterfaceError, connection
+from django.db.backends.postgresql.base import ServerBindingCursor
+
+from scheduler import claims, messages
+from scheduler.connections import LOCK_TIMEOUT, gave_way
+
+logger = logging.getLogger(__name__)
+
+# A statement that a claimer has sent this often is prepared.
+PREPARE_AFTER = 3
+
+
+class Claimer:
+    """Claims and publishes on the database connection of the thread that calls it."""
+
+    def __init__(self, *, batch: int) -> None:
+        self.batch = batch
+        self._prepared: object | None = None
+
+    def claim(self) -> int:
+        """Claim up to one batch and publish it after its commit; return how many jobs were due.
+
+        Raises what the database raises; Redis being away is no error, since the sweep publishes later.
+        """
+        self.prepare()
+        claimed = claims.claim(limit=self.batch)
+        messages.publish(claimed.hints)
+        return claimed.jobs
+
+    def prepare(self) -> None:
+        """Set a new database connection up for claims, once: they give way to who edits a beat entry, and go by index.
+
+        A claim only ever wants a few rows by their keys. Where statistics are a moment old PostgreSQL thinks otherwise:
+        it sorted all that is due anew for each batch of a burst, and read all clocks to move five hundred. Its
+        statements are prepared, because planning them takes longer than a claim of one job does.
+        """
+        connection.ensure_connection()
+        if self._prepared is not connection.connection:
+            with connection.cursor() as cursor:
+                cursor.execute(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
+                for method in ("bitmapscan", "seqscan", "hashjoin", "mergejoin"):
+                    cursor.execute(f"SET enable_{method} = off")
+                cursor.execute("SET plan_cache_mode = force_generic_plan")
+            connection.connection.cursor_factory = ServerBindingCursor
+            connection.connection.prepare_threshold = PREPARE_AFTER
+            self._prepared = connection.connection
+
+
+class BurstClaimer(threading.Thread):
+    """Claims beside the beat's own claimer from ``wake`` until a batch is not full. Idle, it costs nothing.
+
+    It decides nothing about failures: it lets go of its connection and waits, and the beat's own claimer, which meets
+    the same ones, tells of them and starts anew.
+    """
+
+    def __init__(self, *, batch: int) -> None:
+        super().__init__(daemon=True, name="scheduler-burst")
+        self._claimer = Claimer(batch=batch)
+        self._wanted = threading.Event()
+        self._stopping = threading.Event()
+
+    def wake(self) -> None:
+        """Say that more is due than one batch."""
+        self._wanted.set()
+
+    def run(self) -> None:
+        try:
+            # So that the first burst need not wait for a connection.
+            self._guarded(self._claimer.prepare)
+            while not self._stopping.is_set():
+                self._wanted.wait()
+                self._wanted.clear()
+                self._guarded(self._claim_all)
+        finally:
+            connection.close()
+
+    def _claim_all(self) -> None:
+        while not self._stopping.is_set() and self._claimer.claim() == self._claimer.batch:
+            pass
+
+    def _guarded(self, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except (DatabaseError, InterfaceError, psycopg.Error) as error:
+            if not gave_way(error):
+                connection.close()
+            logger.info("burst.gave_up error=%s", str(error).strip().split("\n")[0])
+        except Exception:
+            logger.exception("burst.failed")
+            connection.close()
+
+    def stop(self) -> None:
+        """Stop after the batch at hand, and wait for that."""
+        self._stopping.set()
+        self._wanted.set()
+        if self.is_alive():
+            self.join(timeout=3.0)
