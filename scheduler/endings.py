@@ -17,16 +17,13 @@ from typing import Any
 from django.conf import settings
 from django.db import connection, transaction
 
-from scheduler import history, limits, messages
+from scheduler import history, limits, messages, outbox
 from scheduler.job_types import Outcome
-from scheduler.messages import Hint
+from scheduler.messages import REPUBLISH_SECONDS, Hint
 from scheduler.models import Execution, Reason, Status
 from scheduler.started import Started
 
 logger = logging.getLogger(__name__)
-
-# A message that nobody took within this long is published again.
-REPUBLISH_SECONDS = 3
 
 
 @dataclass(frozen=True)
@@ -75,7 +72,7 @@ def _publish_next(cursor: Any, keys: Sequence[str]) -> None:
     """Publish, after the commit, runs that waited for one with one of these concurrency keys to end."""
     following = limits.next_in_line(cursor, keys)
     if following:
-        transaction.on_commit(lambda: messages.publish(following))
+        transaction.on_commit(lambda: messages.publish(following, front=True))
 
 
 _LOCK_STATES = "SELECT 1 FROM scheduler_jobstate WHERE job_id = ANY(%s) ORDER BY job_id FOR UPDATE"
@@ -150,8 +147,9 @@ RETURNING s.job_id, s.open_runs
 def _count(cursor: Any, ended: Sequence[tuple[int, int, int, bool]]) -> None:
     """Move the counters for ended runs (execution, job, status, visible), and let runs go that were held behind them.
 
-    The jobs' state rows are locked by the caller.
+    Those that did not succeed go into the outbox. The jobs' state rows are locked by the caller.
     """
+    outbox.write(cursor, [execution_id for execution_id, _, status, _ in ended if status in outbox.TOLD])
     columns: dict[int, list[int]] = defaultdict(lambda: [0, 0, 0, 0, 0])
     for execution_id, job_pk, status, visible in ended:
         counts = columns[job_pk]
@@ -201,15 +199,15 @@ def _requeue(cursor: Any, execution_id: int, token: int, message: str, delay: fl
     cursor.execute(
         """
         WITH was AS (
-            SELECT id, attempt, worker, started_at FROM scheduler_execution
+            SELECT id, attempt, worker, started_at, clock_timestamp() + make_interval(secs => %(delay)s) AS next_at
+              FROM scheduler_execution
              WHERE id = %(id)s AND status = 1 AND token = %(token)s AND NOT cancel_requested
                AND (%(rescue)s = 0 OR lease_until < now())
                FOR UPDATE
         ), back AS (
             UPDATE scheduler_execution e
                SET status = 0, token = NULL, lease_until = NULL, worker = NULL, rescues = e.rescues + %(rescue)s,
-                   ready_at = clock_timestamp() + make_interval(secs => %(delay)s),
-                   publish_at = clock_timestamp() + make_interval(secs => %(delay)s)
+                   ready_at = was.next_at, publish_at = was.next_at
               FROM was WHERE e.id = was.id
             RETURNING e.id, e.ready_at
         )
@@ -243,7 +241,7 @@ def release_held(cursor: Any, job_pk: int) -> None:
     )
     hints = [Hint(*row) for row in cursor.fetchall()]
     if hints:
-        transaction.on_commit(lambda: messages.publish(hints))
+        transaction.on_commit(lambda: messages.publish(hints, front=True))
 
 
 def end_queued(execution_id: int, job_pk: int, *, status: Status, message: str, reason: Reason | None = None) -> bool:
@@ -273,6 +271,7 @@ def end_queued_locked(
     if row is None:
         return False
     if status is Status.SKIPPED:
+        outbox.write(cursor, [execution_id])
         cursor.execute("UPDATE scheduler_jobstate SET open_runs = open_runs - 1 WHERE job_id = %s", [job_pk])
         release_held(cursor, job_pk)
     else:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from django.db import DatabaseError, InterfaceError, connection
 
-from scheduler import executions, processes, retention
+from scheduler import executions, notices, processes, retention
 from scheduler.models import Process
 from scheduler.sweep import Sweep
 
@@ -86,8 +86,15 @@ class Cleaner(Chores):
         )
 
 
+class Teller(Chores):
+    """Tells of ended runs. Beside the housekeeper, because mail servers take their time."""
+
+    def __init__(self) -> None:
+        super().__init__("scheduler-teller", Chore(0.5, lambda: notices.tell_all(until=self._stopping.is_set)))
+
+
 class Housekeeper(Chores):
-    """Keeps runs and the beat's own presence: what must not wait."""
+    """Keeps runs and the beat's own presence: what must not wait. Starts and stops the teller."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -96,6 +103,15 @@ class Housekeeper(Chores):
             Chore(1.0, self._rescue),
             Chore(1.0, Sweep()),
         )
+        self._teller = Teller()
+
+    def start(self) -> None:
+        self._teller.start()
+        super().start()
+
+    def stop(self) -> None:
+        self._teller.stop()
+        super().stop()
 
     def _sign_off(self) -> None:
         processes.remove(self.name)

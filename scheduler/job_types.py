@@ -15,11 +15,16 @@ from scheduler.exceptions import UnknownJobType
 from scheduler.models.execution import Status
 
 if TYPE_CHECKING:
+    from scheduler.models.execution import Execution
     from scheduler.schedule import Schedule
 
 
 class RunCancelled(Exception):
     """The run is to stop: it was cancelled, it passed its time limit, or its worker lost the lease."""
+
+
+class NotTold(Exception):
+    """Somebody could not be told of the end of a run, for a reason that the message gives; it is tried again."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +98,14 @@ class JobType(Protocol):
 
     def forget(self, execution_ids: Sequence[int]) -> None:
         """Delete what the type keeps of these executions, inside the caller's transaction."""
+
+    def ended(self, execution: Execution) -> None:
+        """Do what follows the end of a run that failed, was cancelled or was not started in time.
+
+        Called in a beat, whatever became of the worker, with no transaction open; ``execution.job`` is loaded. At least
+        once for each such end. What it raises (``NotTold``, or anything) has it called again later, a bounded number of
+        times, and is then noted with the run.
+        """
 
 
 @dataclass

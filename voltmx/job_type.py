@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from django.conf import settings
 
 from scheduler import job_types
 from scheduler.exceptions import InvalidJob, InvalidSchedule
-from scheduler.job_types import Outcome, RunCancelled, RunContext
-from scheduler.models.execution import Status
+from scheduler.job_types import Outcome, RunContext
+from scheduler.models.execution import Execution, Status
 from scheduler.schedule import Schedule
 from voltmx.arguments import Arguments
 from voltmx.frequency import InvalidFrequency, read_expression
@@ -60,15 +59,7 @@ class ServiceJob:
         # The web process loads this module too and calls nothing.
         from voltmx.foundry import operation
 
-        call = Arguments.of(arguments)
-        try:
-            outcome = operation.perform(call, context).outcome
-        except RunCancelled:
-            if context.seconds_left <= 0:
-                _tell(call, context, Outcome(Status.FAILED, ("it was stopped at its time limit",), retryable=True))
-            raise
-        problem = _tell(call, context, outcome)
-        return replace(outcome, messages=(*outcome.messages, problem)) if problem else outcome
+        return operation.perform(Arguments.of(arguments), context).outcome
 
     def masked(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Return ``arguments`` with credentials as asterisks."""
@@ -77,31 +68,26 @@ class ServiceJob:
     def forget(self, execution_ids: Sequence[int]) -> None:
         """Nothing is kept beside the executions themselves."""
 
+    def ended(self, execution: Execution) -> None:
+        """Mail those whom the job names where the run failed for good. Raises ``NotTold``.
 
-def _tell(call: Arguments, context: RunContext, outcome: Outcome) -> str | None:
-    """Mail those whom the job names where the run failed for good. Return why the mail could not be sent, if so."""
-    if not call.mail_on_failure or outcome.status is not Status.FAILED or _runs_again(outcome, context):
-        return None
-    from voltmx import mail
+        A run that somebody cancelled, or that was not started in time, is no failure of its service.
+        """
+        if execution.status != Status.FAILED:
+            return
+        from voltmx import mail
 
-    return mail.tell_of_failure(
-        call.mail_on_failure,
-        job_name=context.job_name,
-        job_number=context.job_number,
-        run_number=context.number,
-        service=f"{call.service_name} {call.version}, {call.operation_name}",
-        why="; ".join(outcome.messages),
-    )
-
-
-def _runs_again(outcome: Outcome, context: RunContext) -> bool:
-    """Whether the core will try this run again, so that nobody is to be told yet."""
-    from scheduler.models import Job
-
-    if not outcome.retryable:
-        return False
-    allowed = Job.objects.filter(pk=context.job_pk).values_list("max_retries", flat=True).first()
-    return context.attempt <= (allowed or 0)
+        job = execution.job
+        call = Arguments.of(job.arguments if execution.arguments is None else execution.arguments)
+        if call.mail_on_failure:
+            mail.tell_of_failure(
+                call.mail_on_failure,
+                job_name=job.name,
+                job_number=job.number,
+                run_number=execution.number or 0,
+                service=f"{call.service_name} {call.version}, {call.operation_name}",
+                why="; ".join(str(message) for message in execution.messages),
+            )
 
 
 job_types.register(ServiceJob())

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 from django.core.mail import EmailMessage
 
+from scheduler.job_types import NotTold
+
 logger = logging.getLogger(__name__)
 
 _LONGEST_SUBJECT = 150
@@ -14,14 +16,13 @@ _LONGEST_SUBJECT = 150
 
 def tell_of_failure(
     recipients: Sequence[str], *, job_name: str, job_number: int, run_number: int, service: str, why: str
-) -> str | None:
-    """Send the mail. Return None, or why it could not be sent: a mail server's trouble is not the run's."""
+) -> None:
+    """Send the mail. Raises ``NotTold``: a mail server's trouble is not the run's."""
     subject = " ".join(f"Job {job_name} failed".split())[:_LONGEST_SUBJECT]
     body = f"Run {run_number} of the job {job_name} (id {job_number}) failed.\n\nService: {service}\nReason: {why}\n"
     try:
         EmailMessage(subject, body, to=list(recipients)).send()
     except Exception as error:  # smtplib, ssl and socket each have their own
         logger.warning("mail.failed job=%s run=%s error=%s", job_number, run_number, type(error).__name__)
-        return f"the e-mail about this failure could not be sent: {type(error).__name__}"
+        raise NotTold(f"the e-mail about this failure could not be sent: {type(error).__name__}") from error
     logger.info("mail.sent job=%s run=%s recipients=%d", job_number, run_number, len(recipients))
-    return None

@@ -8,6 +8,7 @@ from typing import Any
 from scheduler import job_types
 from scheduler.exceptions import InvalidSchedule
 from scheduler.job_types import Outcome, RunContext
+from scheduler.models import Execution
 from scheduler.quartz import InvalidExpression, QuartzExpression
 from scheduler.schedule import Schedule
 from zementis.arguments import Arguments
@@ -55,6 +56,9 @@ class ZementisJobs:
         from zementis import inference_pages
 
         inference_pages.forget(execution_ids)
+
+    def ended(self, execution: Execution) -> None:
+        """Nothing follows."""
 
 
 job_types.register(ZementisJobs())

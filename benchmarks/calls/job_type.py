@@ -9,7 +9,7 @@ import requests
 
 from scheduler import job_types
 from scheduler.job_types import Outcome, RunContext
-from scheduler.models import Status
+from scheduler.models import Execution, Status
 from scheduler.schedule import Schedule
 
 _local = threading.local()
@@ -48,6 +48,9 @@ class CallJob:
 
     def forget(self, execution_ids: Sequence[int]) -> None:
         """Nothing is kept."""
+
+    def ended(self, execution: Execution) -> None:
+        """Nothing follows."""
 
 
 job_types.register(CallJob())

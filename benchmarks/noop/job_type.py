@@ -5,7 +5,7 @@ from typing import Any
 
 from scheduler import job_types
 from scheduler.job_types import Outcome, RunContext
-from scheduler.models import Status
+from scheduler.models import Execution, Status
 from scheduler.schedule import Schedule
 
 _DONE = Outcome(Status.SUCCEEDED, request={"call": "noop"}, response={"done": True})
@@ -34,6 +34,9 @@ class NoopJob:
 
     def forget(self, execution_ids: Sequence[int]) -> None:
         """Nothing is kept."""
+
+    def ended(self, execution: Execution) -> None:
+        """Nothing follows."""
 
 
 job_types.register(NoopJob())

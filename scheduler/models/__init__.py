@@ -4,6 +4,7 @@ from scheduler.models.change import JobChange
 from scheduler.models.execution import Attempt, Execution, Payload, Reason, Status, Trigger
 from scheduler.models.job import Job, JobCounter, JobState
 from scheduler.models.limit import Limit
+from scheduler.models.notice import Notice
 from scheduler.models.process import Leader, Process
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "JobState",
     "Leader",
     "Limit",
+    "Notice",
     "Payload",
     "Process",
     "Reason",

@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from scheduler import job_types
 from scheduler.exceptions import RunError
 from scheduler.job_types import Outcome, RunContext
-from scheduler.models import Status
+from scheduler.models import Execution, Status
 from scheduler.schedule import Schedule
 
 
@@ -63,6 +63,9 @@ class ChaosJob:
         from tests.chaos.models import Effect
 
         Effect._default_manager.filter(execution_id__in=list(execution_ids)).delete()
+
+    def ended(self, execution: Execution) -> None:
+        """Nothing follows."""
 
 
 job_types.register(ChaosJob())

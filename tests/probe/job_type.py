@@ -9,7 +9,7 @@ from django.db import DatabaseError, InterfaceError, connection
 from scheduler import job_types
 from scheduler.exceptions import InvalidJob, RunError
 from scheduler.job_types import Outcome, RunContext
-from scheduler.models import Status
+from scheduler.models import Execution, Status
 from scheduler.schedule import Schedule
 
 
@@ -68,6 +68,9 @@ class ProbeJob:
         from tests.probe.models import Effect
 
         Effect.objects.filter(execution_id__in=list(execution_ids)).delete()
+
+    def ended(self, execution: Execution) -> None:
+        """Nothing follows."""
 
 
 def _closed(gate: str, *, patient: bool) -> bool:

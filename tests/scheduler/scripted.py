@@ -29,6 +29,7 @@ class Scripted:
 
     def __init__(self) -> None:
         self.work: Work = lambda arguments, context: Outcome(Status.SUCCEEDED)
+        self.then: Callable[[Execution], None] = lambda execution: None
 
     def check(self, arguments: Mapping[str, Any]) -> None:
         pass
@@ -48,6 +49,9 @@ class Scripted:
 
     def forget(self, execution_ids: Sequence[int]) -> None:
         pass
+
+    def ended(self, execution: Execution) -> None:
+        self.then(execution)
 
 
 @pytest.fixture

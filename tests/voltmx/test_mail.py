@@ -1,4 +1,4 @@
-"""Mail on failure, through a real SMTP server."""
+"""Mail on failure, told from the outbox through a real SMTP server."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 
-from scheduler import job_types, jobs
-from scheduler.job_types import Outcome, RunCancelled
-from scheduler.models import Job, Status
+from scheduler import executions, jobs, notices, runner
+from scheduler.models import Execution, Job, Notice, Status
 from tests.processes import free_port
-from tests.voltmx.wire import Run, Wire, sample
-from voltmx.arguments import read
+from tests.scheduler.factories import lapse, make_ready
+from tests.voltmx.wire import Wire, sample
 from voltmx.demo.server import FoundryServer
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(transaction=True)
 OPS = {"onFailure": ["ops@example.com", "ada@example.com"]}
 
 
@@ -44,66 +43,93 @@ def inbox(settings: Any) -> Iterator[Inbox]:
     server.stop()
 
 
-def run(context: Run, *, mails: Any = OPS, **info: Any) -> Outcome:
-    """The outcome of running the sample with members of ``jobServiceInfo`` changed and mails asked for."""
-    wire = {"jobServiceInfo": sample(info=info)["jobServiceInfo"], "emailNotifications": mails}
-    return job_types.get("voltmx").run(read(wire).stored(), context)
+def a_job(wire: Wire, *, mails: Any = OPS, name: str = "nightly", **info: Any) -> Job:
+    """The sample as a job, with members of ``jobServiceInfo`` changed and mails asked for."""
+    wire.create(sample(info=info, jobName=name, emailNotifications=mails))
+    return Job.objects.get(name=name)
 
 
-def test_a_failure_is_told_to_everybody_the_job_names(foundry: FoundryServer, inbox: Inbox) -> None:
-    context = Run()
-    context.job_name, context.number = "nightly\r\nBcc: evil@example.com", 7
-    outcome = run(context, operationName="failing")
+def ran(job: Job) -> Execution:
+    """A run of the job, done in this process."""
+    execution = jobs.run_now(job, by="admin")
+    runner.run_all([execution.pk])
+    execution.refresh_from_db()
+    return execution
+
+
+def test_a_failure_is_told_to_everybody_the_job_names(foundry: FoundryServer, inbox: Inbox, wire: Wire) -> None:
+    execution = ran(jobs.update(a_job(wire, operationName="failing"), {"name": "a\r\nBcc: evil@example.com"}, by="x"))
+    assert (execution.messages, inbox.envelopes) == (["opstatus 8009: the backend said no"], [])
+    assert (notices.tell_all(), notices.tell_all()) == (1, 0)
     [envelope] = inbox.envelopes
     mail = message_from_bytes(envelope.content, policy=policy.default)
     assert envelope.rcpt_tos == ["ops@example.com", "ada@example.com"]
-    assert (mail["Subject"], mail["To"]) == (
-        "Job nightly Bcc: evil@example.com failed",
-        "ops@example.com, ada@example.com",
-    )
+    assert (mail["Subject"], mail["To"]) == ("Job a Bcc: evil@example.com failed", "ops@example.com, ada@example.com")
     body = mail.get_content()
-    assert "Run 7 of the job" in body
+    assert "Run 1 of the job" in body
     assert "Reason: opstatus 8009: the backend said no" in body
-    assert outcome.messages == ("opstatus 8009: the backend said no",)
 
 
-def test_a_success_is_told_to_nobody(foundry: FoundryServer, inbox: Inbox) -> None:
-    assert run(Run()).status is Status.SUCCEEDED
-    assert inbox.envelopes == []
+def test_a_success_is_told_to_nobody(foundry: FoundryServer, inbox: Inbox, wire: Wire) -> None:
+    assert ran(a_job(wire)).status == Status.SUCCEEDED
+    assert (Notice.objects.count(), notices.tell_all(), inbox.envelopes) == (0, 0, [])
 
 
-def test_nobody_is_told_where_the_job_names_nobody(foundry: FoundryServer, inbox: Inbox) -> None:
-    assert run(Run(), mails=None, operationName="failing").status is Status.FAILED
-    assert inbox.envelopes == []
+def test_nobody_is_told_where_the_job_names_nobody(foundry: FoundryServer, inbox: Inbox, wire: Wire) -> None:
+    assert ran(a_job(wire, mails=None, operationName="failing")).status == Status.FAILED
+    assert (notices.tell_all(), inbox.envelopes) == (1, [])
 
 
 def test_only_the_last_attempt_is_told(foundry: FoundryServer, inbox: Inbox, wire: Wire) -> None:
-    wire.create(sample())
-    job = jobs.update(Job.objects.get(), {"max_retries": 1}, by="admin")
-    for attempt, mails in ((1, 0), (2, 1)):
-        context = Run()
-        context.job_pk, context.attempt = job.pk, attempt
-        assert run(context, serviceName="faults", operationName="status-503").retryable
-        assert len(inbox.envelopes) == mails
+    job = jobs.update(a_job(wire, serviceName="faults", operationName="status-503"), {"max_retries": 1}, by="admin")
+    execution = ran(job)
+    assert (execution.status, notices.tell_all()) == (Status.QUEUED, 0)
+    make_ready(execution.pk)
+    runner.run_all([execution.pk])
+    assert (notices.tell_all(), len(inbox.envelopes)) == (1, 1)
 
 
-@pytest.mark.parametrize(("left", "mails"), [(0.0, 1), (20.0, 0)])
-def test_a_run_stopped_at_its_time_limit_is_told_and_a_cancelled_one_is_not(
-    foundry: FoundryServer, inbox: Inbox, left: float, mails: int
+def test_a_run_whose_worker_was_lost_is_told(inbox: Inbox, wire: Wire) -> None:
+    execution = jobs.run_now(a_job(wire), by="admin")
+    executions.start([execution.pk], worker="worker-1")
+    lapse(execution.pk)
+    assert (executions.rescue(), notices.tell_all()) == (1, 1)
+    [envelope] = inbox.envelopes
+    assert b"worker worker-1 was lost during attempt 1" in envelope.content
+
+
+def test_a_cancelled_run_is_told_to_nobody(inbox: Inbox, wire: Wire) -> None:
+    execution = jobs.run_now(a_job(wire), by="admin")
+    assert executions.cancel(execution, by="admin")
+    assert (notices.tell_all(), inbox.envelopes) == (1, [])
+
+
+def test_a_mail_server_that_is_gone_is_tried_again_and_at_last_noted_with_the_run(
+    foundry: FoundryServer, inbox: Inbox, wire: Wire, settings: Any
 ) -> None:
-    context = Run(seconds=left)
-    context.cancel()
-    with pytest.raises(RunCancelled):
-        run(context)
-    assert len(inbox.envelopes) == mails
-
-
-def test_a_mail_server_that_is_gone_does_not_change_the_outcome(foundry: FoundryServer, settings: Any) -> None:
-    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", free_port()
-    outcome = run(Run(), operationName="failing")
-    assert outcome.status is Status.FAILED
-    assert outcome.messages == (
-        "opstatus 8009: the backend said no",
-        "the e-mail about this failure could not be sent: ConnectionRefusedError",
+    port, settings.EMAIL_PORT = settings.EMAIL_PORT, free_port()
+    execution = ran(a_job(wire, operationName="failing"))
+    assert (notices.tell_all(), Notice.objects.get().attempts) == (0, 1)
+    Notice.objects.update(attempts=notices.MOST_ATTEMPTS - 1, due_at=execution.ended_at)
+    assert (notices.tell_all(), Notice.objects.count()) == (1, 0)
+    execution.refresh_from_db()
+    assert (execution.status, execution.messages) == (
+        Status.FAILED,
+        [
+            "opstatus 8009: the backend said no",
+            "the e-mail about this failure could not be sent: ConnectionRefusedError",
+        ],
     )
+    settings.EMAIL_PORT = port
+    assert (notices.tell_all(), inbox.envelopes) == (0, [])
+
+
+def test_a_mail_server_that_comes_back_gets_the_mail(
+    foundry: FoundryServer, inbox: Inbox, wire: Wire, settings: Any
+) -> None:
+    port, settings.EMAIL_PORT = settings.EMAIL_PORT, free_port()
+    execution = ran(a_job(wire, operationName="failing"))
+    assert notices.tell_all() == 0
+    settings.EMAIL_PORT = port
+    Notice.objects.update(due_at=execution.ended_at)
+    assert (notices.tell_all(), len(inbox.envelopes), Notice.objects.count()) == (1, 1, 0)
