@@ -71,6 +71,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "rest_framework",
     "drf_spectacular",
+    "drf_spectacular_sidecar",
     "django_celery_beat",
     "jobsite",
     "scheduler",
@@ -137,14 +138,21 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "jobsite.openapi.SurfaceSchema",
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Jobsite",
+    "DESCRIPTION": "One job runner, two vendors' APIs: Volt MX Foundry's Scheduling Job APIs, and Cumulocity's Zementis "
+    "jobs with the models, devices and measurements that they need.",
     "VERSION": "0.1.0",
+    "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
-    # The schema lists all addresses but does not yet describe every body; the check would name each of these.
-    "ENABLE_DJANGO_DEPLOY_CHECK": False,
+    "PREPROCESSING_HOOKS": ["jobsite.openapi.expand_paths"],
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "jobsite.openapi.add_components"],
+    # The browsable page's assets, from our own origin.
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "docExpansion": "none", "persistAuthorization": False},
 }
 UNFOLD = {
     "SITE_TITLE": "Jobsite",

@@ -1,9 +1,10 @@
 """Where requests go. The surfaces come first: the vendor's `/admin/api/jobs/…` lies in front of the Django admin."""
 
 from django.contrib import admin
+from django.contrib.auth.decorators import login_required
 from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.generic import RedirectView
-from drf_spectacular.views import SpectacularAPIView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from rest_framework.authentication import SessionAuthentication
 from rest_framework.permissions import IsAuthenticated
 
@@ -24,6 +25,16 @@ urlpatterns: list[URLPattern | URLResolver] = [
         r"^api/schema/?$",
         SpectacularAPIView.as_view(authentication_classes=EVERY_LOGIN, permission_classes=[IsAuthenticated]),
         name="schema",
+    ),
+    re_path(
+        r"^api/docs/?$",
+        login_required(
+            SpectacularSwaggerView.as_view(
+                url_name="schema", authentication_classes=[SessionAuthentication], permission_classes=[IsAuthenticated]
+            ),
+            login_url="admin:login",
+        ),
+        name="api_docs",
     ),
     path("", include("voltmx.urls")),
     path("", include("zementis.urls")),

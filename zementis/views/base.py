@@ -73,7 +73,6 @@ class SurfaceView(APIView):
     parser_classes = ()
     content_negotiation_class = AlwaysJson
     metadata_class = None
-    schema = None
 
     def get_exception_handler(self) -> Callable[[Exception, dict[str, Any]], Any]:
         """Errors go out in the service's form."""
