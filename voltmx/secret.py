@@ -1,15 +1,12 @@
-"""Secrets that are kept in rows: encrypted with the keys of the setting ENCRYPTION_KEYS, shown as asterisks."""
+"""Which headers, parameters and members hold credentials; how they are kept is the core's ``secret``."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from functools import lru_cache
 
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from django.conf import settings
+from scheduler.secret import MASK, Secret, UnreadableSecret
 
-MASK = "********"
+__all__ = ["MASK", "Secret", "UnreadableSecret", "is_credential"]
 
 # Members whose values are credentials wherever they turn up: headers, query parameters, recorded bodies.
 _CREDENTIAL = re.compile(
@@ -19,47 +16,6 @@ _CREDENTIAL = re.compile(
 )
 
 
-class UnreadableSecret(Exception):
-    """A stored secret was encrypted with a key that is no longer among ENCRYPTION_KEYS."""
-
-
-@dataclass(frozen=True)
-class Secret:
-    """A secret as it is stored. Neither its text form nor its ``repr`` gives it away."""
-
-    encrypted: str
-
-    @classmethod
-    def of(cls, plain: str) -> Secret:
-        """Return ``plain`` encrypted with the first key."""
-        return cls(_fernet(tuple(settings.ENCRYPTION_KEYS)).encrypt(plain.encode()).decode())
-
-    def reveal(self) -> str:
-        """Return the secret itself. Raises ``UnreadableSecret``."""
-        try:
-            return _fernet(tuple(settings.ENCRYPTION_KEYS)).decrypt(self.encrypted.encode()).decode()
-        except InvalidToken:
-            raise UnreadableSecret("a stored secret was encrypted with a key that is gone") from None
-
-    def rotated(self) -> Secret:
-        """Return the same secret encrypted with the first key. Raises ``UnreadableSecret``."""
-        try:
-            return Secret(_fernet(tuple(settings.ENCRYPTION_KEYS)).rotate(self.encrypted.encode()).decode())
-        except InvalidToken:
-            raise UnreadableSecret("a stored secret was encrypted with a key that is gone") from None
-
-    def __str__(self) -> str:
-        return MASK
-
-    def __repr__(self) -> str:
-        return f"Secret({MASK})"
-
-
 def is_credential(name: str) -> bool:
     """Whether a header, a parameter or a member of this name holds a credential."""
     return _CREDENTIAL.search(name) is not None
-
-
-@lru_cache(maxsize=4)
-def _fernet(keys: tuple[str, ...]) -> MultiFernet:
-    return MultiFernet([Fernet(key) for key in keys])

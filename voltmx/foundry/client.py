@@ -12,8 +12,8 @@ import requests
 from django.conf import settings
 from urllib3.exceptions import DecodeError, HTTPError, ProtocolError, ReadTimeoutError
 
-from voltmx.addresses import RefusedAddress
-from voltmx.foundry import transport
+from scheduler import transport
+from voltmx.addresses import RULES, RefusedAddress
 from voltmx.foundry.calls import Call
 from voltmx.foundry.errors import CallFailed, TimedOut, TooLarge, Unreachable
 from voltmx.registry import Server
@@ -76,7 +76,7 @@ class Client:
         started = time.monotonic()
         transport.use_line(self._line)
         try:
-            with transport.session().request(
+            with transport.session(RULES).request(
                 call.method,
                 call.url,
                 headers=dict(call.headers),

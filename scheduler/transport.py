@@ -20,7 +20,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 from urllib3.poolmanager import PoolManager
 
-from voltmx import addresses
+from scheduler.addresses import Rules
 
 _local = threading.local()
 
@@ -50,9 +50,10 @@ class Line:
             _shut_down(connected)
 
 
-def session() -> requests.Session:
-    """Return this thread's session."""
-    found: requests.Session | None = getattr(_local, "session", None)
+def session(rules: Rules) -> requests.Session:
+    """Return this thread's session under ``rules``."""
+    sessions: dict[Rules, requests.Session] = _local.__dict__.setdefault("sessions", {})
+    found = sessions.get(rules)
     if found is None:
         found = requests.Session()
         found.trust_env = False
@@ -60,8 +61,8 @@ def session() -> requests.Session:
         found.headers.clear()
         found.headers.update({"User-Agent": "jobsite", "Accept-Encoding": "gzip, deflate"})
         for scheme in ("http://", "https://"):
-            found.mount(scheme, _GuardedAdapter(pool_connections=32, pool_maxsize=2, max_retries=0))
-        _local.session = found
+            found.mount(scheme, _GuardedAdapter(rules))
+        sessions[rules] = found
     return found
 
 
@@ -90,10 +91,11 @@ class _Guarded:
     timeout: Any
     sock: Any
     _dns_host: str
+    rules: Rules
 
     def _new_conn(self) -> socket.socket:
         try:
-            found = addresses.resolve(self._dns_host, self.port)
+            found = self.rules.resolve(self._dns_host, self.port)
         except OSError as error:
             raise NameResolutionError(self.host, self, error) from error  # type: ignore[arg-type]
         refusal: OSError | None = None
@@ -133,15 +135,17 @@ class _GuardedHttps(_Guarded, HTTPSConnection):
     pass
 
 
-class _HttpPool(HTTPConnectionPool):
-    ConnectionCls = _GuardedHttp
-
-
-class _HttpsPool(HTTPSConnectionPool):
-    ConnectionCls = _GuardedHttps
-
-
 class _GuardedAdapter(HTTPAdapter):
+    def __init__(self, rules: Rules) -> None:
+        # What the pools make are classes of urllib3's choice of arguments, so the rules are told to the class.
+        http = type("Http", (_GuardedHttp,), {"rules": rules})
+        https = type("Https", (_GuardedHttps,), {"rules": rules})
+        self._pools = {
+            "http": type("HttpPool", (HTTPConnectionPool,), {"ConnectionCls": http}),
+            "https": type("HttpsPool", (HTTPSConnectionPool,), {"ConnectionCls": https}),
+        }
+        super().__init__(pool_connections=32, pool_maxsize=2, max_retries=0)
+
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **pool_kwargs: Any) -> None:
         self.poolmanager = PoolManager(num_pools=connections, maxsize=maxsize, block=block, **pool_kwargs)
-        self.poolmanager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
+        self.poolmanager.pool_classes_by_scheme = self._pools
