@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest
@@ -14,6 +15,18 @@ from scheduler.console.paginator import CappedPaginator
 def actor(request: HttpRequest) -> str:
     """Return the name under which what a user does is recorded."""
     return request.user.get_username()
+
+
+@dataclass(frozen=True)
+class Crumb:
+    """What the theme's breadcrumb shows for a row, in words for people; it looks for a model's attributes."""
+
+    _meta: Any
+    pk: int
+    title: str
+
+    def __str__(self) -> str:
+        return self.title
 
 
 class ConsoleList(ChangeList):

@@ -62,7 +62,8 @@ class ExecutionAdmin(ReadOnlyAdmin):
         job = execution.job
         number = f"run {execution.number}" if execution.number is not None else "no run"
         return format_html(
-            '<span class="c-two"><strong>{}</strong><small>{} {}, {}</small></span>',
+            '<span class="c-two"><strong title="{}">{}</strong><small>{} {}, {}</small></span>',
+            job.name,
             job.name,
             words.kind_title(job),
             job.number,

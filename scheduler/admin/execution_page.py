@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.template.response import TemplateResponse
 
 from scheduler import clock
+from scheduler.admin.base import Crumb
 from scheduler.console import words
 from scheduler.console.runs import usual_seconds
 from scheduler.models import Execution, Payload, Reason, Status, Trigger
@@ -40,12 +41,13 @@ def response(
     job = execution.job
     used = execution.arguments if execution.arguments is not None else job.arguments
     shown = words.shown_arguments(job, used)
+    title = f"Run {execution.number}" if execution.number is not None else "Instant without a run"
     context = {
         **model_admin.admin_site.each_context(request),
         **_live(model_admin, request, execution),
         "opts": model_admin.opts,
-        "original": execution,
-        "title": f"Run {execution.number}" if execution.number is not None else "Instant without a run",
+        "original": Crumb(model_admin.opts, execution.pk, f"{job.name}, {title[:1].lower()}{title[1:]}"),
+        "title": title,
         "media": model_admin.media,
         "kind_title": words.kind_title(job),
         "own_arguments": execution.arguments is not None,

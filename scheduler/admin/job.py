@@ -105,7 +105,8 @@ class JobAdmin(ConsoleAdmin):
     def title(self, job: Job) -> SafeString:
         text, tone = job_page.state_of(job)
         return format_html(
-            '<span class="c-two"><strong>{}</strong><small>{} {}{}</small></span>',
+            '<span class="c-two"><strong title="{}">{}</strong><small>{} {}{}</small></span>',
+            job.name,
             job.name,
             words.kind_title(job),
             job.number,
@@ -131,9 +132,9 @@ class JobAdmin(ConsoleAdmin):
         if job.state.last_status is None:
             return SafeString(words.NOTHING)
         lates = [tick.late for tick in getattr(job, "ticks", ()) if tick.late is not None]
-        late = f"{words.duration(max(lates[-1], 0.0))} late" if lates else ""
+        late = f", {words.duration(max(lates[-1], 0.0))} late" if lates else ""
         return format_html(
-            '<span class="c-last">{} {} <small class="c-sub c-mono">{}</small></span>',
+            '<span class="c-last">{} <small class="c-sub">{}{}</small></span>',
             markup.pill(job.state.last_status),
             markup.ago(job.state.last_ended_at),
             late,
@@ -143,14 +144,14 @@ class JobAdmin(ConsoleAdmin):
     def counts(self, job: Job) -> SafeString:
         state = job.state
         return format_html(
-            '<a class="c-mono" href="{}?job={}" title="{} succeeded, {} with warnings, {} failed">{}{}</a>',
+            '<a class="c-two c-mono" href="{}?job={}" title="{} succeeded, {} with warnings, {} failed">{}{}</a>',
             reverse("admin:scheduler_execution_changelist"),
             job.pk,
             state.success_count,
             state.warning_count,
             state.failure_count,
             state.total_count,
-            format_html(' <span class="c-bad">{} failed</span>', state.failure_count) if state.failure_count else "",
+            format_html(' <small class="c-bad">{} failed</small>', state.failure_count) if state.failure_count else "",
         )
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[JobList]:

@@ -12,6 +12,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 
 from scheduler import clock
+from scheduler.admin.base import Crumb
 from scheduler.console import charts, runs, words
 from scheduler.console.fires import Fire, next_fires
 from scheduler.console.related import entry_url
@@ -30,7 +31,7 @@ def response(model_admin: Any, request: HttpRequest, job: Job) -> TemplateRespon
     context = {
         **site.each_context(request),
         "opts": model_admin.opts,
-        "original": job,
+        "original": Crumb(model_admin.opts, job.pk, job.name),
         "title": job.name,
         "media": model_admin.media,
         "job": job,

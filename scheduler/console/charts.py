@@ -52,7 +52,7 @@ class Day:
     bad: int
 
 
-def bars(series: Sequence[Bar], *, name: str, width: int = 720, height: int = 160) -> SafeString:
+def bars(series: Sequence[Bar], *, name: str, width: int = 900, height: int = 170) -> SafeString:
     """Draw stacked bars with a scale; parts keep the order of the first bar's."""
     top = nice(max((sum(bar.parts.values()) for bar in series), default=0))
     low, left = height - 18, 38
@@ -76,7 +76,7 @@ def bars(series: Sequence[Bar], *, name: str, width: int = 720, height: int = 16
         drawn.append(format_html("<g><title>{}</title>{}{}</g>", bar.title, hit, _join(pieces)))
         if bar.label:
             drawn.append(_text(x + step / 2, height - 4, bar.label, "middle"))
-    return _svg(drawn, name=name, width=width, height=height, css="c-chart")
+    return _svg(drawn, name=name, width=width, height=height, css="c-chart c-chart-wide")
 
 
 def dots(series: Sequence[Dot], *, name: str, width: int = 480, height: int = 130) -> SafeString:

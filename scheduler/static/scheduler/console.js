@@ -35,6 +35,11 @@
     }
   }
 
+  function nameZone() {
+    const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+    for (const place of document.querySelectorAll("[data-zone-here]")) place.textContent = `Here (${zone})`;
+  }
+
   async function refresh(part) {
     if (document.hidden) return;
     let answer;
@@ -53,8 +58,45 @@
       return;
     }
     part.classList.remove("c-stale");
-    part.innerHTML = await answer.text();
-    tellTimes(part);
+    replace(part, await answer.text());
+  }
+
+  // New content keeps what the viewer had: the place scrolled to and the link in focus. A selection is left alone.
+  function replace(part, text) {
+    const selection = window.getSelection();
+    if (!selection.isCollapsed && part.contains(selection.anchorNode)) return;
+    const focused = part.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+    const scrolled = [...part.querySelectorAll(".c-scroll")].map((place) => place.scrollLeft);
+    part.innerHTML = text;
+    part.querySelectorAll(".c-scroll").forEach((place, i) => {
+      place.scrollLeft = scrolled[i] || 0;
+    });
+    prepare(part);
+    if (focused) {
+      const link = [...part.querySelectorAll("a[href]")].find((each) => each.getAttribute("href") === focused);
+      if (link) link.focus({ preventScroll: true });
+    }
+  }
+
+  // What scrolls can be reached by keyboard; what does not scroll is no stop on the way.
+  function reachable(root) {
+    for (const place of root.querySelectorAll(".c-scroll, .c-pre")) {
+      const scrolls = place.scrollWidth > place.clientWidth || place.scrollHeight > place.clientHeight;
+      if (scrolls) place.tabIndex = 0;
+      else place.removeAttribute("tabindex");
+    }
+  }
+
+  function prepare(root) {
+    tellTimes(root);
+    reachable(root);
+  }
+
+  // Roles that the theme's own markup lacks.
+  function nameParts() {
+    const content = document.getElementById("content");
+    if (content) content.setAttribute("role", "main");
+    for (const help of document.querySelectorAll(".help-tooltip[aria-label]")) help.setAttribute("role", "img");
   }
 
   // Lists are searched while one types: the next page is fetched, and its rows put in the place of these.
@@ -98,7 +140,11 @@
   document.addEventListener("DOMContentLoaded", () => {
     const form = document.getElementById("changelist-search");
     if (form && form.querySelector("#searchbar")) searchAsTyped(form);
-    tellTimes(document);
+    nameParts();
+    nameZone();
+    prepare(document);
+    window.addEventListener("load", nameParts);
+    window.addEventListener("resize", () => reachable(document));
     setInterval(() => tellTimes(document), 1000);
     for (const part of document.querySelectorAll("[data-refresh]")) {
       let busy = false;
