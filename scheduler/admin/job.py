@@ -116,7 +116,7 @@ class JobAdmin(ConsoleAdmin):
     @display(description="Schedule")
     def schedule(self, job: Job) -> SafeString:
         return format_html(
-            '<span title="{}">{}</span>', job.frequency or words.instant(job.run_at), words.schedule_in_words(job)
+            '<span class="c-words" title="{}">{}</span>', job.frequency or words.instant(job.run_at), words.schedule_in_words(job)
         )
 
     @display(description="Last runs")
@@ -134,7 +134,7 @@ class JobAdmin(ConsoleAdmin):
         lates = [tick.late for tick in getattr(job, "ticks", ()) if tick.late is not None]
         late = f", {words.duration(max(lates[-1], 0.0))} late" if lates else ""
         return format_html(
-            '<span class="c-last">{} <small class="c-sub">{}{}</small></span>',
+            '<span class="c-two c-last">{} <small class="c-sub">{}{}</small></span>',
             markup.pill(job.state.last_status),
             markup.ago(job.state.last_ended_at),
             late,

@@ -190,7 +190,7 @@ def _feet(first: int, last: int) -> SafeString:
 
 def _svg(parts: Sequence[SafeString], *, name: str, height: int) -> SafeString:
     return format_html(
-        '<svg class="c-chart" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>',
+        '<svg class="c-chart c-chart-wide" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>',
         _WIDTH,
         height,
         name,

@@ -87,6 +87,13 @@
     }
   }
 
+  // Where time goes from left to right, now is at the right end.
+  function showNewest() {
+    for (const chart of document.querySelectorAll(".c-scroll > [data-newest-last]")) {
+      chart.parentElement.scrollLeft = chart.parentElement.scrollWidth;
+    }
+  }
+
   function prepare(root) {
     tellTimes(root);
     reachable(root);
@@ -142,6 +149,7 @@
     if (form && form.querySelector("#searchbar")) searchAsTyped(form);
     nameParts();
     nameZone();
+    showNewest();
     prepare(document);
     window.addEventListener("load", nameParts);
     window.addEventListener("resize", () => reachable(document));

@@ -48,12 +48,14 @@
   function preview(place) {
     const expression = document.getElementById(place.dataset.expression);
     const zone = document.getElementById(place.dataset.zone);
+    const calendars = document.getElementById(place.dataset.calendars);
     let timer = 0;
     let asked = 0;
     const look = async () => {
       asked += 1;
       const mine = asked;
       const query = new URLSearchParams({ expression: expression.value, zone: zone.value });
+      for (const chosen of calendars ? calendars.selectedOptions : []) query.append("calendars", chosen.value);
       try {
         const answer = await fetch(`${place.dataset.preview}?${query}`, { redirect: "error" });
         if (answer.ok && mine === asked) place.innerHTML = await answer.text();
@@ -67,6 +69,7 @@
     };
     expression.addEventListener("input", later);
     zone.addEventListener("input", later);
+    if (calendars) calendars.addEventListener("change", later);
     if (expression.value) look();
   }
 
