@@ -33,6 +33,7 @@ _LARGEST = 2**63 - 1
 _TRIES = 20
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
+Changes = Mapping[str, Any] | Callable[[Job], Mapping[str, Any]]
 
 
 def get(kind: str, number: int) -> Job:
@@ -94,17 +95,23 @@ def _giving_way(verb: Callable[_P, _T]) -> Callable[_P, _T]:
 
 
 @_giving_way
-def update(job: Job, changes: Mapping[str, Any], *, by: str) -> Job:
+def update(job: Job, changes: Changes, *, by: str) -> Job:
     """Change fields of ``Definition`` of a job and return it anew; what is not named keeps its value.
 
-    Raises what ``create`` raises, and ``JobNotFound`` where the job was deleted meanwhile.
+    A function as ``changes`` is asked under the job's lock: who edits a part of a field undoes nobody's edit of another
+    part. Where it names none, nothing is written. Raises what ``create`` raises, what such a function raises, and
+    ``JobNotFound`` where the job was deleted meanwhile.
     """
     with transaction.atomic(), connection.cursor() as cursor:
         if claims.lock(cursor, job.pk) is None:
             raise JobNotFound(f"no {job.kind} job {job.number}")
         wait_briefly(cursor)
-        before = Definition.of(Job.objects.get(pk=job.pk))
-        after = replace(before, **changes)
+        current = Job.objects.with_state().get(pk=job.pk)
+        before = Definition.of(current)
+        named = changes if isinstance(changes, Mapping) else changes(current)
+        if not named and named is not changes:
+            return current
+        after = replace(before, **named)
         check(job.kind, after)
         if after.schedule != before.schedule:
             # Only a new one: a job stays editable where the rules of its kind became stricter than its schedule.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.http import StreamingHttpResponse
@@ -46,11 +47,14 @@ class AllJobs(JobsView):
         """Change the job that ``jobId`` names. Who may only pause may change its ``jobStatus`` alone."""
         body = read_object(request)
         job = jobs.get(KIND, serializers.read_number(body))
-        changes = serializers.read_changes(body, job)
-        if changes.keys() - {"active"} and not request.user.has_perm("scheduler.change_job"):
-            raise PermissionDenied
-        if changes:
-            jobs.update(job, changes, by=self.by)
+
+        def changes(current: Job) -> Mapping[str, Any]:
+            named = serializers.read_changes(body, current)
+            if named.keys() - {"active"} and not request.user.has_perm("scheduler.change_job"):
+                raise PermissionDenied
+            return named
+
+        jobs.update(job, changes, by=self.by)
         return errors.success()
 
 
