@@ -15,12 +15,9 @@ from django.db import DatabaseError, InterfaceError, connection
 from django.db.backends.postgresql.base import ServerBindingCursor
 
 from scheduler import claims, messages
-from scheduler.connections import LOCK_TIMEOUT, gave_way
+from scheduler.connections import LOCK_TIMEOUT, PREPARE_AFTER, gave_way
 
 logger = logging.getLogger(__name__)
-
-# A statement that a claimer has sent this often is prepared.
-PREPARE_AFTER = 3
 
 
 class Claimer:

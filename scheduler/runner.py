@@ -11,9 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection
+from django.db import InterfaceError, NotSupportedError, OperationalError, connection
 
 from scheduler import executions, job_types
+from scheduler.connections import prepared
 from scheduler.endings import Ending
 from scheduler.exceptions import RunError
 from scheduler.heart import Heart
@@ -22,6 +23,7 @@ from scheduler.lanes import Ender, Lanes
 from scheduler.models import Status
 from scheduler.models.execution import ENDED
 from scheduler.run import Run, Stop
+from scheduler.started import Started
 
 logger = logging.getLogger(__name__)
 
@@ -49,15 +51,20 @@ def run_all(ids: Sequence[int]) -> int:
 def start(ids: Sequence[int]) -> list[Run]:
     """Start those of ``ids`` that are still queued and ready, and hold their leases."""
     try:
-        taken = executions.start(ids, worker=worker_name())
+        taken = _start(ids)
     except (OperationalError, InterfaceError):
         # The connection may have died since this thread used it last, as all do when PostgreSQL is restarted.
         connection.close()
-        taken = executions.start(ids, worker=worker_name())
+        taken = _start(ids)
     runs = [Run(started) for started in taken]
     for run in runs:
         heart.hold(run)
     return runs
+
+
+def _start(ids: Sequence[int]) -> list[Started]:
+    with prepared():
+        return executions.start(ids, worker=worker_name())
 
 
 def work(run: Run, *, then_end: Callable[[Run, Outcome], None]) -> None:
@@ -162,9 +169,11 @@ def finish(endings: list[Ending]) -> None:
     wait = 0.1
     while True:
         try:
-            executions.finish_many(endings)
+            with prepared():
+                executions.finish_many(endings)
             return
-        except (OperationalError, InterfaceError) as error:
+        # Not supported: a migration that changed a column's type has made a prepared statement useless.
+        except (OperationalError, InterfaceError, NotSupportedError) as error:
             connection.close()
             if time.monotonic() > give_up:
                 logger.exception("run.ends_lost executions=%s", [ending.run.execution_id for ending in endings])

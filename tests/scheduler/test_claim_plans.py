@@ -8,7 +8,8 @@ from django.db import connection
 from django.db.backends.postgresql.base import Cursor
 
 from scheduler import claims
-from scheduler.claimer import PREPARE_AFTER, Claimer
+from scheduler.claimer import Claimer
+from scheduler.connections import PREPARE_AFTER
 from tests.scheduler.factories import a_job, due
 
 pytestmark = pytest.mark.django_db
