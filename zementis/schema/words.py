@@ -27,7 +27,11 @@ _STATUSES = {
 # Whatever is asked for may be answered so.
 _COMMON = (401, 403, 429)
 SERVICE, PLATFORM = "ZementisErrors", "PlatformError"
-_NEVER = {(SERVICE, 401), (SERVICE, 422), (PLATFORM, 409), (PLATFORM, 502), (PLATFORM, 503)}
+# Nobody refuses so, or everybody who does has an example of its own.
+_NEVER = {
+    *((SERVICE, status) for status in (401, 404, 409, 422)),
+    *((PLATFORM, status) for status in (409, 502, 503)),
+}
 _UNAUTHORIZED = {"error": "general/internalError", "message": "Not authorized!", "info": INFO}
 _CHALLENGE = {
     "WWW-Authenticate": {"description": "Basic, of the realm Cumulocity.", "schema": {"type": "string"}},
