@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -34,7 +35,10 @@ class Secret:
             raise UnreadableSecret("a stored secret was encrypted with a key that is gone") from None
 
     def rotated(self) -> Secret:
-        """Return the same secret encrypted with the first key. Raises ``UnreadableSecret``."""
+        """Return the same secret encrypted with the first key: itself where it is so. Raises ``UnreadableSecret``."""
+        with suppress(InvalidToken):
+            _fernet(tuple(settings.ENCRYPTION_KEYS[:1])).decrypt(self.encrypted.encode())
+            return self
         try:
             return Secret(_fernet(tuple(settings.ENCRYPTION_KEYS)).rotate(self.encrypted.encode()).decode())
         except InvalidToken:

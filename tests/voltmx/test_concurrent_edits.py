@@ -2,55 +2,20 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection, transaction
 from django.test import Client
 
-from scheduler.models import Job, JobState
-from tests.scheduler.threads import in_thread
+from scheduler.models import Job
+from tests.voltmx.meeting import at_once
 from tests.voltmx.wire import SUCCESS, Wire, failure, sample
-from tests.waiting import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 JOBS = "/admin/api/jobs/job"
-
-
-def waiting() -> int:
-    """How many statements in this database wait for a lock."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        )
-        return int(cursor.fetchone()[0])
-
-
-def at_once(*requests: Callable[[], Any], held: Callable[[], Any] = lambda: None) -> list[Any]:
-    """Answers to requests that all wait for the job's lock before one of them gets it; ``held`` is done under it."""
-    locked, let_go = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        with transaction.atomic():
-            JobState.objects.select_for_update().get()
-            locked.set()
-            assert let_go.wait(20)
-            held()
-
-    holder = in_thread(hold)
-    assert locked.wait(20)
-    threads = [in_thread(request) for request in requests]
-    try:
-        # Asked outside of a transaction: within one PostgreSQL tells the same all the time.
-        wait_for(lambda: waiting() == len(requests), what="requests waiting for the lock")
-    finally:
-        let_go.set()
-    holder.result()
-    return [thread.result() for thread in threads]
 
 
 def put(wire: Wire, **members: Any) -> Callable[[], Any]:

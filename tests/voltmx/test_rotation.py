@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from io import StringIO
 from typing import Any
 
@@ -10,10 +11,12 @@ from cryptography.fernet import Fernet
 from django.core.management import CommandError, call_command
 
 from scheduler.models import Execution, Job
+from tests.voltmx.meeting import at_once
 from tests.voltmx.wire import Wire, sample
 from voltmx import registry
-from voltmx.arguments import Arguments
+from voltmx.arguments import Arguments, Authentication
 from voltmx.models import Service
+from voltmx.secret import Secret
 
 LOGIN = {"appKey": "k", "appSecret": "the secret", "username": "ada", "password": "the password"}
 
@@ -21,7 +24,7 @@ LOGIN = {"appKey": "k", "appSecret": "the secret", "username": "ada", "password"
 def rotate() -> str:
     """What the command prints."""
     out = StringIO()
-    call_command("voltmx_rotate_secrets", stdout=out)
+    call_command("rotate_secrets", stdout=out)
     return out.getvalue()
 
 
@@ -38,7 +41,8 @@ def test_after_a_rotation_the_old_key_can_go(wire: Wire, settings: Any) -> None:
     before = list(untouched)
 
     settings.ENCRYPTION_KEYS = [new, old]
-    assert rotate() == "1 services, 1 jobs, 1 runs encrypted anew\n"
+    assert rotate() == "encrypted anew: 1 of scheduler.execution, 1 of scheduler.job, 1 of voltmx.service\n"
+    assert rotate() == "everything is encrypted with the first key\n"
 
     settings.ENCRYPTION_KEYS = [new]
     stored = [Job.objects.get(number=2).arguments, Execution.objects.get().arguments]
@@ -55,3 +59,29 @@ def test_a_missing_key_is_told(wire: Wire, settings: Any) -> None:
     settings.ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
     with pytest.raises(CommandError, match="encrypted with a key that is gone"):
         rotate()
+
+
+def test_a_header_that_is_named_like_a_secret_is_none(wire: Wire, settings: Any) -> None:
+    wire.create(sample(info={"requestheaderMap": {"encrypted": "no"}}))
+    settings.ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+    assert rotate() == "everything is encrypted with the first key\n"
+    assert wire.get("/admin/api/jobs/job2")["jobServiceInfo"]["requestheaderMap"] == {"encrypted": "no"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_edit_that_meets_a_rotation_is_kept_and_encrypted_too(wire: Wire, settings: Any) -> None:
+    old, new = (Fernet.generate_key().decode() for _ in range(2))
+    settings.ENCRYPTION_KEYS = [old]
+    wire.create(sample(info={"authentication": LOGIN}))
+    edited = Arguments.of(Job.objects.get().arguments)
+    login = replace(edited.authentication or Authentication(), password=Secret.of("another"))
+    written = replace(edited, authentication=login).stored()
+
+    settings.ENCRYPTION_KEYS = [new, old]
+    told = at_once(rotate, held=lambda: Job.objects.update(arguments=written))
+    assert told == ["encrypted anew: 1 of scheduler.job\n"]
+    settings.ENCRYPTION_KEYS = [new]
+    assert [secret.reveal() for secret in Arguments.of(Job.objects.get().arguments).secrets()] == [
+        "the secret",
+        "another",
+    ]
