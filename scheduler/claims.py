@@ -19,6 +19,7 @@ from django.db import connection, transaction
 
 from scheduler import job_types, limits
 from scheduler.arrays import integers
+from scheduler.calendars import store as calendars
 from scheduler.due import Batch, DueJob, to_microseconds
 from scheduler.endings import REPUBLISH_SECONDS, ask_to_stop, end_queued_locked, release_held
 from scheduler.exceptions import UnknownJobType
@@ -47,7 +48,7 @@ _DUE_ONE = f"{_STATE} WHERE job_id = %s AND next_fire_at <= %s FOR UPDATE"
 _LOCK_ONE = f"{_STATE} WHERE job_id = %s FOR UPDATE"
 # A second statement, so that it sees what was committed before the lock was had: an edit holds the same lock.
 _DEFINITIONS = """
-SELECT id, expression, zone, run_at, starts_at, ends_at, misfire, misfire_grace_seconds, overlap
+SELECT id, expression, zone, run_at, starts_at, ends_at, misfire, misfire_grace_seconds, overlap, calendars
   FROM scheduler_job WHERE id = ANY(%s::bigint[])
 """
 
@@ -119,10 +120,18 @@ def _due_jobs(cursor: Any, states: Sequence[tuple[Any, ...]]) -> list[DueJob]:
     """Return the jobs of locked state rows, in their order."""
     cursor.execute(_DEFINITIONS, [integers(state[0] for state in states)])
     definitions = {row[0]: row for row in cursor.fetchall()}
+    keeping = [row for row in definitions.values() if row[9]]
+    closed = dict(
+        zip(
+            [row[0] for row in keeping],
+            calendars.all_closed(cursor, [(row[9], row[2]) for row in keeping]) if keeping else (),
+            strict=True,
+        )
+    )
     default_grace: int = settings.SCHEDULER_MISFIRE_GRACE_SECONDS
     jobs = []
     for job_pk, next_fire, recompute, last_number, open_runs, entry_id, _ in states:
-        _, expression, zone, run_at, starts_at, ends_at, misfire, grace, overlap = definitions[job_pk]
+        _, expression, zone, run_at, starts_at, ends_at, misfire, grace, overlap, _ = definitions[job_pk]
         jobs.append(
             DueJob(
                 job_pk,
@@ -139,6 +148,7 @@ def _due_jobs(cursor: Any, states: Sequence[tuple[Any, ...]]) -> list[DueJob]:
                 misfire,
                 default_grace if grace is None else grace,
                 overlap,
+                closed.get(job_pk),
             )
         )
     return jobs

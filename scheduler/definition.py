@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
 
 from scheduler import job_types
+from scheduler.calendars import store as calendars
 from scheduler.exceptions import InvalidJob, InvalidSchedule
 from scheduler.history import Strategy, storable_text
 from scheduler.misfire import Misfire
@@ -44,6 +45,10 @@ class Definition:
     expires_seconds: int | None = None
     headers: Mapping[str, Any] | None = None
     concurrency_key: str = ""
+    calendars: Sequence[int] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "calendars", tuple(sorted(set(self.calendars or ()))))
 
     @classmethod
     def of(cls, job: Job) -> Definition:
@@ -57,6 +62,7 @@ class Definition:
         return {
             **{name: getattr(self, name) for name in PLAIN},
             "headers": dict(self.headers or {}),
+            "calendars": list(self.calendars) or None,
             "arguments": dict(self.arguments),
             "expression": schedule.expression,
             "schedule_text": schedule.text,
@@ -132,6 +138,8 @@ def differences(kind: str, before: Definition | None, after: Definition | None) 
         for name in PLAIN
         if name != "arguments" and (old := getattr(before, name)) != (new := getattr(after, name))
     }
+    if "calendars" in pairs:
+        pairs["calendars"] = [calendars.names(before.calendars), calendars.names(after.calendars)]
     if before.arguments != after.arguments:
         job_type = job_types.get(kind)
         pairs["arguments"] = [job_type.masked(before.arguments), job_type.masked(after.arguments)]

@@ -7,10 +7,12 @@ fraction of what datetimes do.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
+from scheduler.calendars.days import Closed
+from scheduler.calendars.fires import DueFires
 from scheduler.misfire import Misfire, Plan, plan
 from scheduler.models import Reason, Status, Trigger
 from scheduler.overlap import Decision, decide
@@ -44,6 +46,7 @@ class DueJob:
     misfire: str
     grace_seconds: int
     overlap: str
+    closed: Closed | None = None
 
     @property
     def schedule(self) -> Schedule:
@@ -77,13 +80,13 @@ class Batch:
                 self._advance(job, resumed, job.last_number, 0)
                 return
             job.next_fire = resumed
-        following = _following(job) if job.expression is not None else None
+        following = _following(job) if job.expression is not None and job.closed is None else None
         if following is not None and following > now and now - job.next_fire <= job.grace_seconds * SECOND:
             # What nearly every claim is: one instant, in time, of a job that has another.
             late: tuple[int, ...] = ()
             on_time: tuple[int, ...] = (job.next_fire,)
         else:
-            passed = self._plan(job, now)
+            passed = self._plan(job, now) if job.closed is None else self._plan_around(job, job.closed, now)
             following = _optional(passed.next_fire_at)
             late, on_time = _instants(passed.late), _instants(passed.on_time)
             self.rows.extend(_not_run(job, passed))
@@ -104,20 +107,37 @@ class Batch:
         self._advance(job, following, number, fired)
 
     def _plan(self, job: DueJob, now: int) -> Plan:
-        schedule = job.schedule
-        return plan(
-            job.misfire,
-            due=to_datetime(job.next_fire or now),
-            now=to_datetime(now),
-            grace=timedelta(seconds=job.grace_seconds),
-            next_after=schedule.next_after,
-            previous_before=schedule.previous_before,
-        )
+        return _planned(job, job.schedule, to_datetime(job.next_fire or now), now)
+
+    def _plan_around(self, job: DueJob, closed: Closed, now: int) -> Plan:
+        """Add the rows of the instants on closed days; return the plan for the others, with the fire after now."""
+        fires = DueFires(job.schedule, closed, due=to_datetime(job.next_fire or now), now=to_datetime(now))
+        for first, last in fires.closed():
+            until = _optional(last)
+            self.rows.append(
+                (job.job_pk, None, _SCHEDULE, to_microseconds(first), until, _SKIPPED, Reason.CALENDAR.value, False)
+            )
+        first_open = fires.first_open()
+        following = job.schedule.next_after(to_datetime(now))
+        if first_open is None:
+            return Plan(following)
+        return replace(_planned(job, fires, first_open, now), next_fire_at=following)
 
     def _advance(self, job: DueJob, following: int | None, number: int, fired: int) -> None:
         self.states.append((job.job_pk, following, number))
         if job.entry_id is not None:
             self.entries.append((job.entry_id, following, fired))
+
+
+def _planned(job: DueJob, fires: Schedule | DueFires, due: datetime, now: int) -> Plan:
+    return plan(
+        job.misfire,
+        due=due,
+        now=to_datetime(now),
+        grace=timedelta(seconds=job.grace_seconds),
+        next_after=fires.next_after,
+        previous_before=fires.previous_before,
+    )
 
 
 def to_datetime(instant: int) -> datetime:

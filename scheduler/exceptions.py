@@ -8,6 +8,8 @@
     │   ├── InvalidSchedule    the schedule cannot be read
     │   └── NeverFires         the schedule can be read, but no instant lies ahead of it
     ├── UnknownJobType         no surface has registered this kind
+    ├── InvalidCalendar        a calendar that cannot be stored (carries field -> problem)
+    ├── CalendarInUse          a calendar that jobs go by cannot be deleted
     └── RunError               a run failed for a reason its job type knows (carries ``retryable``)
 
 Surfaces turn these into their vendor's words in one module each.
@@ -54,6 +56,19 @@ class NeverFires(InvalidJob):
 
 class UnknownJobType(SchedulerError):
     """No installed application has registered this kind of job."""
+
+
+class InvalidCalendar(SchedulerError):
+    """A calendar cannot be stored; ``field`` and ``problem`` as in ``InvalidJob``."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(problem)
+        self.field = field
+        self.problem = problem
+
+
+class CalendarInUse(SchedulerError):
+    """A calendar cannot be deleted: jobs go by it."""
 
 
 class RunError(SchedulerError):

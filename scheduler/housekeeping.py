@@ -14,6 +14,7 @@ from collections.abc import Callable
 from django.db import DatabaseError, InterfaceError, connection
 
 from scheduler import executions, notices, processes, retention
+from scheduler.calendars import store as calendars
 from scheduler.models import Process
 from scheduler.sweep import Sweep
 
@@ -82,6 +83,7 @@ class Cleaner(Chores):
         super().__init__(
             "scheduler-cleaner",
             Chore(1.0, lambda: retention.purge_all(until=self._stopping.is_set)),
+            Chore(30.0, calendars.warm),
             Chore(3600.0, processes.forget_old),
         )
 

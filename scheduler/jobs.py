@@ -17,6 +17,7 @@ from typing import Any, ParamSpec, TypeVar
 from django.db import IntegrityError, OperationalError, connection, transaction
 
 from scheduler import claims, clock, entries, job_types, messages
+from scheduler.calendars import store as calendars
 from scheduler.connections import gave_way, wait_briefly
 from scheduler.definition import Definition, check, check_json, differences
 from scheduler.endings import release_held
@@ -57,6 +58,7 @@ def create(kind: str, definition: Definition, *, by: str, number: int | None = N
     if number is not None and not 0 < number <= _LARGEST:
         raise InvalidJob("number", f"a job id must be from 1 to {_LARGEST}")
     with transaction.atomic():
+        calendars.hold(definition.calendars)
         now = clock.now()
         next_fire_at = definition.schedule.first_after(now)
         job = Job(
@@ -116,6 +118,8 @@ def update(job: Job, changes: Changes, *, by: str) -> Job:
         if after.schedule != before.schedule:
             # Only a new one: a job stays editable where the rules of its kind became stricter than its schedule.
             job_types.get(job.kind).check_schedule(after.schedule)
+        if after.calendars != before.calendars:
+            calendars.hold(after.calendars)
         reschedule = after.schedule != before.schedule or after.active != before.active
         # The edit holds from this instant on, not from the start of the transaction: the lock may have been long in
         # coming, and what fell due meanwhile is the old definition's.

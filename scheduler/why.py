@@ -12,8 +12,9 @@ from enum import StrEnum
 from typing import Any
 
 from scheduler import clock
+from scheduler.calendars import store
 from scheduler.definition import schedule_of
-from scheduler.exceptions import InvalidJob
+from scheduler.exceptions import InvalidCalendar, InvalidJob
 from scheduler.models import Execution, Job, JobChange, Process, Reason, Status, Trigger
 from scheduler.schedule import Schedule
 
@@ -109,7 +110,9 @@ def _without_a_row(job: Job, then: _Then, instant: datetime) -> Why:
     if span is not None:
         return _told_by(span, instant, changes=_seen(then))
     if instant > clock.exact_now():
-        return Why(Answer.FUTURE, instant, "the job is due then and active", changes=_seen(then))
+        closure = _closure(job, then.schedule.zone, instant)
+        reason = f"the job is due then, and will not run: {closure}" if closure else "the job is due then and active"
+        return Why(Answer.FUTURE, instant, reason, changes=_seen(then))
     if job.state.next_fire_at is not None and job.state.next_fire_at <= instant:
         return Why(Answer.PENDING, instant, _pending(job), changes=_seen(then))
     kept_since = clock.exact_now() - timedelta(days=job.retention_days)
@@ -161,7 +164,20 @@ def _not_run(execution: Execution, instant: datetime) -> tuple[Answer, str, tupl
         return Answer.EXPIRED, f"no worker had started it by {_text(execution.ended_at)}, when it expired", ()
     if reason is Reason.MISSED:
         return Answer.MISSED, f"the clock could settle it only at {_text(execution.ended_at)}, too late to run it", ()
-    return Answer.SKIPPED, reason.label, ()
+    # The calendar may say otherwise by now; what it said then is the row.
+    job = Job.objects.filter(pk=execution.job_id).first()
+    closure = _closure(job, job.zone, instant) if job is not None else ""
+    return Answer.SKIPPED, f"{reason.label}: {closure}" if closure else reason.label, ()
+
+
+def _closure(job: Job, zone: str, instant: datetime) -> str:
+    """Return which calendar closes the day of ``instant``, as things are now; empty where none does."""
+    try:
+        closed = store.closed(job.calendars, zone)
+        closure = closed.closure_at(instant) if closed is not None else None
+    except (InvalidJob, InvalidCalendar, OverflowError):
+        return ""
+    return "" if closure is None else f"the day is closed by {closure}"
 
 
 def _open_beside(skipped: Execution) -> Execution | None:

@@ -23,6 +23,7 @@ from scheduler.admin.base import ConsoleAdmin, ConsoleList, actor
 from scheduler.admin.filters import KindFilter, LastOutcomeFilter, StateFilter
 from scheduler.admin.job_form import PLAIN_FIELDS, SCHEDULE_FIELDS, JobForm
 from scheduler.console import charts, markup, previews, runs, words
+from scheduler.console.closures import next_closures
 from scheduler.models import Job
 
 FIELDSETS = (
@@ -30,7 +31,7 @@ FIELDSETS = (
     (
         "Schedule",
         {
-            "fields": ("expression", "zone", "run_at", "starts_at", "ends_at"),
+            "fields": ("expression", "zone", "run_at", "starts_at", "ends_at", "calendars"),
             "description": "Either an expression in a time zone, or one instant to run at. Instants are UTC.",
         },
     ),
@@ -65,8 +66,10 @@ class JobList(ConsoleList):
         super().get_results(request)
         page: list[Any] = list(self.result_list)
         ticks = runs.strips(job.pk for job in page)
+        closures = next_closures(page)
         for job in page:
             job.ticks = ticks[job.pk]
+            job.closure = closures.get(job.pk)
         self.result_list = page
 
 
@@ -116,7 +119,9 @@ class JobAdmin(ConsoleAdmin):
     @display(description="Schedule")
     def schedule(self, job: Job) -> SafeString:
         return format_html(
-            '<span class="c-words" title="{}">{}</span>', job.frequency or words.instant(job.run_at), words.schedule_in_words(job)
+            '<span class="c-words" title="{}">{}</span>',
+            job.frequency or words.instant(job.run_at),
+            words.schedule_in_words(job),
         )
 
     @display(description="Last runs")
@@ -125,7 +130,11 @@ class JobAdmin(ConsoleAdmin):
 
     @display(description="Next run", ordering="state__next_fire_at")
     def next_fire(self, job: Job) -> SafeString:
-        return markup.due(job.state.next_fire_at)
+        why = getattr(job, "closure", None)
+        if why is None:
+            return markup.due(job.state.next_fire_at)
+        closed = markup.mark("closed day", "skipped")
+        return format_html('{} <span title="{}">{}</span>', markup.due(job.state.next_fire_at), why, closed)
 
     @display(description="Last run", ordering="state__last_ended_at")
     def last_run(self, job: Job) -> SafeString:
@@ -237,7 +246,9 @@ class JobAdmin(ConsoleAdmin):
         """What the form shows beneath an expression while it is typed."""
         if not self.has_view_permission(request) and not self.has_add_permission(request):
             raise PermissionDenied
-        found = previews.look_at(request.GET.get("expression", ""), request.GET.get("zone", ""), now=clock.now())
+        chosen = [int(key) for key in request.GET.getlist("calendars")[:100] if key.isdecimal() and len(key) < 19]
+        expression, zone = request.GET.get("expression", ""), request.GET.get("zone", "")
+        found = previews.look_at(expression, zone, now=clock.now(), calendars=chosen)
         return TemplateResponse(request, "scheduler/admin/preview.html", found)
 
     def why_view(self, request: HttpRequest, pk: int) -> HttpResponse:

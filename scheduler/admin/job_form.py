@@ -8,7 +8,12 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.forms.fields import InvalidJSONInput
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import (
+    UnfoldAdminSelectMultipleWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+)
 
 from scheduler import job_types, jobs
 from scheduler.admin.widgets import ExpressionWidget, ZoneWidget
@@ -17,14 +22,14 @@ from scheduler.console.json_text import read_object
 from scheduler.console.masking import unmask
 from scheduler.definition import Definition
 from scheduler.exceptions import InvalidJob, JobNotFound, NameTaken, NumberTaken, SchedulerError, UnknownJobType
-from scheduler.models import Job
+from scheduler.models import Calendar, Job
 from scheduler.schedule import Schedule
 
 SCHEDULE_FIELDS = ("expression", "zone", "run_at", "starts_at", "ends_at")
 PLAIN_FIELDS = (
     "name", "description", "active", "misfire", "misfire_grace_seconds", "overlap", "timeout_seconds", "max_retries",
     "retry_delay_seconds", "retry_max_delay_seconds", "priority", "queue", "expires_seconds", "headers",
-    "concurrency_key", "history_strategy", "retention_days",
+    "concurrency_key", "history_strategy", "retention_days", "calendars",
 )  # fmt: skip
 
 
@@ -66,6 +71,13 @@ class JobForm(forms.ModelForm):  # type: ignore[type-arg]
         help_text="JSON. Secrets are shown masked; what stays masked keeps its value.",
     )
     version = forms.IntegerField(required=False, widget=forms.HiddenInput)
+    calendars = forms.ModelMultipleChoiceField(
+        # Without the files, which may be large.
+        Calendar.objects.only("name"),
+        required=False,
+        widget=UnfoldAdminSelectMultipleWidget,
+        help_text="On the days of these calendars it does not run; what is due then is recorded as skipped.",
+    )
 
     class Meta:
         model = Job
@@ -115,6 +127,9 @@ class JobForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def clean_concurrency_key(self) -> str:
         return self.cleaned_data["concurrency_key"] or ""
+
+    def clean_calendars(self) -> tuple[int, ...]:
+        return tuple(sorted(calendar.pk for calendar in self.cleaned_data["calendars"]))
 
     def clean_version(self) -> int | None:
         version: int | None = self.cleaned_data["version"]

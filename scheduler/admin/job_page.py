@@ -13,7 +13,9 @@ from django.urls import reverse
 
 from scheduler import clock
 from scheduler.admin.base import Crumb
+from scheduler.calendars import store as calendars
 from scheduler.console import charts, runs, words
+from scheduler.console.closures import closed_days
 from scheduler.console.fires import Fire, next_fires
 from scheduler.console.related import entry_url
 from scheduler.models import Execution, Job, JobChange, Trigger
@@ -82,7 +84,7 @@ def _fires(job: Job) -> Sequence[Fire]:
     if job.active and job.state.next_fire_at is not None:
         # From the instant that the clock holds, which may be due this moment.
         after = min(after, job.state.next_fire_at - timedelta(microseconds=1))
-    return next_fires(Schedule.of(job), after=after, limit=FIRES)
+    return next_fires(Schedule.of(job), after=after, limit=FIRES, closed=closed_days(job))
 
 
 def _charts(job: Job) -> dict[str, Any]:
@@ -102,6 +104,7 @@ def _charts(job: Job) -> dict[str, Any]:
 def _facts(job: Job) -> list[tuple[str, Any]]:
     """Return what the definition says beyond schedule and arguments, as label and text."""
     return [
+        ("Does not run on", ", ".join(calendars.names(job.calendars or ())) or words.NOTHING),
         ("Late fires", job.misfire + (f", grace {job.misfire_grace_seconds} s" if job.misfire_grace_seconds else "")),
         ("Overlapping fires", job.overlap),
         ("Time limit", words.duration(job.timeout_seconds) if job.timeout_seconds else "the setting's"),

@@ -16,11 +16,12 @@ _ICONS = {
     "execution": "play_circle",
     "process": "dns",
     "limit": "speed",
+    "calendar": "event_busy",
     "jobchange": "history",
     "user": "person",
     "group": "group",
 }
-_FIRST = ("job", "execution", "process", "limit", "jobchange")
+_FIRST = ("job", "execution", "process", "calendar", "limit", "jobchange")
 _LAST = ("django_celery_beat", "auth")
 
 

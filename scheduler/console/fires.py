@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from scheduler.calendars.days import Closed, Closure
+from scheduler.console.closures import closure
 from scheduler.exceptions import InvalidSchedule
 from scheduler.schedule import Schedule, zone_of
 
@@ -16,6 +18,7 @@ class Fire:
     at: datetime
     local: datetime
     moved: timedelta | None
+    closure: Closure | None = None
 
     @property
     def shown(self) -> str:
@@ -31,8 +34,11 @@ class Fire:
         return f"clock {'forward' if minutes > 0 else 'back'} {abs(minutes)} min"
 
 
-def next_fires(schedule: Schedule, *, after: datetime, limit: int) -> list[Fire]:
-    """Return up to ``limit`` fires strictly after ``after``; none where the schedule cannot be read any more."""
+def next_fires(schedule: Schedule, *, after: datetime, limit: int, closed: Closed | None = None) -> list[Fire]:
+    """Return up to ``limit`` fires strictly after ``after``; none where the schedule cannot be read any more.
+
+    Those on ``closed`` days are among them and say so: the clock records them as skipped.
+    """
     try:
         zone = zone_of(schedule.zone)
         schedule.check()
@@ -45,7 +51,7 @@ def next_fires(schedule: Schedule, *, after: datetime, limit: int) -> list[Fire]
         local = instant.astimezone(zone)
         now = local.utcoffset()
         moved = now - offset if now is not None and offset is not None and now != offset else None
-        fires.append(Fire(instant, local, moved))
+        fires.append(Fire(instant, local, moved, closure(closed, instant)))
         offset = now
         instant = schedule.next_after(instant)
     return fires

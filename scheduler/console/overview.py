@@ -11,11 +11,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import connection
-from django.db.models import QuerySet
 
 from scheduler import clock
+from scheduler.calendars.days import Closure
 from scheduler.console import runs, words
 from scheduler.console.charts import Bar
+from scheduler.console.closures import next_closures
 from scheduler.console.window import Window, window
 from scheduler.models import Execution, JobState, Process, Status, Trigger
 
@@ -153,10 +154,12 @@ def _running(execution: Execution, now: datetime, usual: float | None) -> Runnin
     return Running(execution, elapsed, usual, guessed, True)
 
 
-def coming(now: datetime) -> QuerySet[JobState]:
-    """Return the states of the jobs that fire next, within 24 hours."""
+def coming(now: datetime) -> list[tuple[JobState, Closure | None]]:
+    """Return the states of the jobs that are due next, within 24 hours, and why one will not run where it will not."""
     due = JobState.objects.filter(next_fire_at__isnull=False, next_fire_at__lt=now + DAY)
-    return due.select_related("job").order_by("next_fire_at")[:LISTED]
+    states = list(due.select_related("job").order_by("next_fire_at")[:LISTED])
+    closures = next_closures([state.job for state in states])
+    return [(state, closures.get(state.job_id)) for state in states]
 
 
 def failures(now: datetime) -> list[Execution]:

@@ -1,5 +1,6 @@
 """Tables of the core. One module a noun; import them from here."""
 
+from scheduler.models.calendar import Calendar
 from scheduler.models.change import JobChange
 from scheduler.models.execution import Attempt, Execution, Payload, Reason, Status, Trigger
 from scheduler.models.job import Job, JobCounter, JobState
@@ -9,6 +10,7 @@ from scheduler.models.process import Leader, Process
 
 __all__ = [
     "Attempt",
+    "Calendar",
     "Execution",
     "Job",
     "JobChange",

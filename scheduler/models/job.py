@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
@@ -62,6 +64,9 @@ class Job(models.Model):
     run_at = models.DateTimeField(null=True, blank=True, help_text="The one instant of a job without an expression.")
     starts_at = models.DateTimeField(null=True, blank=True, help_text="No fire before this instant.")
     ends_at = models.DateTimeField(null=True, blank=True, help_text="No fire at or after this instant.")
+    calendars = ArrayField(
+        models.BigIntegerField(), null=True, blank=True, help_text="Calendars on whose days it does not run."
+    )
 
     misfire = models.CharField(max_length=16, choices=_choices(Misfire), default=Misfire.FIRE_ONCE.value)
     misfire_grace_seconds = models.PositiveIntegerField(
@@ -124,6 +129,9 @@ class Job(models.Model):
             ),
             models.CheckConstraint(condition=Q(misfire__in=[m.value for m in Misfire]), name="job_misfire_known"),
             models.CheckConstraint(condition=Q(overlap__in=[o.value for o in Overlap]), name="job_overlap_known"),
+        ]
+        indexes = [
+            GinIndex(fields=["calendars"], name="job_calendars", condition=Q(calendars__isnull=False)),
         ]
         permissions = [
             ("run_job", "Can run a job now"),

@@ -122,7 +122,7 @@ def test_what_comes_is_what_fires_within_a_day_soonest_first() -> None:
     a_job(name="next year")
     a_job(expression=MINUTELY, active=False)
     due(sooner, seconds_ago=5)
-    assert [state.job_id for state in overview.coming(datetime.now(UTC))] == [sooner.pk, later.pk]
+    assert [state.job_id for state, _ in overview.coming(datetime.now(UTC))] == [sooner.pk, later.pk]
 
 
 def test_queues_tell_what_waits_and_who_works() -> None:
