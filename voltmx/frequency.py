@@ -93,9 +93,9 @@ def check_info(info: Mapping[str, Any]) -> None:
         raise InvalidFrequency("frequencyType", "must be 1 (hour), 2 (day), 3 (week) or 4 (month)")
     _numbers(info, "minuteValues", 0, 59)
     _numbers(info, "hourValues", 0, 23)
-    if info.get("dayOfWeekValues"):
+    if info.get("dayOfWeekValues") not in (None, []):
         _days_of_week(info)
-    if info.get("dayOfMonthValues"):
+    if info.get("dayOfMonthValues") not in (None, []):
         _days_of_month(info)
 
 

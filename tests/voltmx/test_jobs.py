@@ -242,6 +242,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"jobFrequencyInfo": []}, "jobFrequencyInfo"),
     ({"jobFrequencyInfo": {"frequencyType": 9}}, "jobFrequencyInfo.frequencyType"),
     ({"jobFrequencyInfo": {"minuteValues": "5"}}, "jobFrequencyInfo.minuteValues"),
+    ({"jobFrequencyInfo": {"dayOfWeekValues": 0}}, "jobFrequencyInfo.dayOfWeekValues"),
+    ({"jobFrequencyInfo": {"dayOfMonthValues": ""}}, "jobFrequencyInfo.dayOfMonthValues"),
     ({"jobFrequency": None, "jobFrequencyInfo": {"frequencyType": 2}}, "jobFrequencyInfo.hourValues"),
     ({"jobFrequencyInfo": {"frequencyType": 1, "minuteValues": [0], "x": "y" * 20_000}}, "jobFrequencyInfo"),
     ({"jobServiceInfo": None}, "jobServiceInfo"),

@@ -159,6 +159,11 @@ def test_a_body_sent_in_chunks_is_read_within_the_limit(processes: Processes, se
     pieces = [b"userid=admin", b"&password=", PASSWORD.replace(" ", "+").encode()]
     answer = requests.post(login, data=iter(pieces), headers=headers, timeout=10)
     assert (answer.status_code, answer.json()["profile"]["userid"]) == (200, "admin")
+    fields = requests.Request("POST", login, files={"userid": (None, "admin"), "password": (None, PASSWORD)}).prepare()
+    assert isinstance(fields.body, bytes)
+    parts = iter([fields.body[:30], fields.body[30:]])
+    answer = requests.post(login, data=parts, headers={"Content-Type": fields.headers["Content-Type"]}, timeout=10)
+    assert (answer.status_code, answer.json()["profile"]["userid"]) == (200, "admin")
     large = requests.post(login, data=iter([b"x" * 1000] * 3), headers=headers, timeout=10)
     assert (large.status_code, large.json()["domain"]) == (413, "AUTH")
     for garbled in (b"zz\r\nuserid=admin\r\n0\r\n\r\n", b"5\r\nuseri", b"3\r\nabcdef\r\n0\r\n\r\n"):

@@ -39,7 +39,7 @@ def judge(answer: Answer, *, criterion: str = "") -> Verdict:
     if value is None:
         return Verdict(False, f"{INTERNAL}: the answer is not a JSON object")
     opstatus = value.get("opstatus", 0)
-    if str(opstatus).strip() != "0" or isinstance(opstatus, bool):
+    if not _is_zero(opstatus):
         return Verdict(False, f"opstatus {opstatus}{_told(value)}"[:1000])
     if criterion and criterion not in answer.body.decode("utf-8", "replace"):
         return Verdict(False, "the answer does not meet the success criteria")
@@ -60,6 +60,13 @@ def _parsed(answer: Answer) -> dict[str, Any] | None:
     except UnreadableJson:
         return None
     return value if isinstance(value, dict) else None
+
+
+def _is_zero(opstatus: Any) -> bool:
+    """Whether an opstatus is 0, however a server writes its numbers."""
+    if isinstance(opstatus, str):
+        return opstatus.strip() == "0"
+    return not isinstance(opstatus, bool) and isinstance(opstatus, (int, float)) and opstatus == 0
 
 
 def _told(value: dict[str, Any] | None) -> str:
