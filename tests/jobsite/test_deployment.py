@@ -13,8 +13,8 @@ ROOT = Path(__file__).resolve().parents[2]
 APPLICATION = ("migrate", "web", "beat", "worker-services", "worker-inference")
 
 
-def compose() -> dict[str, Any]:
-    loaded = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+def compose(name: str = "docker-compose.yml") -> dict[str, Any]:
+    loaded = yaml.safe_load((ROOT / name).read_text())
     assert isinstance(loaded, dict)
     return loaded
 
@@ -56,6 +56,24 @@ def test_what_the_example_asks_for_is_what_the_file_demands() -> None:
         line.split("=", 1) for line in (ROOT / ".env.example").read_text().splitlines() if not line.startswith("#")
     )
     assert example == dict.fromkeys(demanded, "")
+
+
+def test_private_addresses_are_called_in_the_demo_alone() -> None:
+    assert compose()["services"]["web"]["environment"]["VOLTMX_ALLOW_ADDRESSES"] == "${VOLTMX_ALLOW_ADDRESSES:-}"
+    services = compose("docker-compose.demo.yml")["services"]
+    allowed = {name: service.get("environment", {}).get("VOLTMX_ALLOW_ADDRESSES") for name, service in services.items()}
+    assert allowed == {"migrate": None, "web": "private", "worker-services": "private", "foundry": None}
+
+
+def test_the_demo_adds_a_foundry_to_the_deployed_shape_and_publishes_nothing() -> None:
+    services, deployed = compose("docker-compose.demo.yml")["services"], compose()["services"]
+    foundry = services["foundry"]
+    assert (set(services) - set(deployed), foundry["extends"]["service"] in deployed) == ({"foundry"}, True)
+    assert "ports" not in {**deployed[foundry["extends"]["service"]], **foundry}
+    assert {name for service in services.values() for name in service.get("environment", {})} - env.known == set()
+    assert (
+        services["web"]["environment"]["VOLTMX_SERVER_URL"] == f"http://{foundry['environment']['ALLOWED_HOSTS']}:8000"
+    )
 
 
 def test_the_settings_read_what_the_file_sets() -> None:
