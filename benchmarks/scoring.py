@@ -100,7 +100,7 @@ def _prepared(case: Case, count: int, devices: int) -> tuple[Any, Any]:
     from zementis.models import ModelSource, ModelVersion, ScoringModel
 
     content = case.path.read_bytes()
-    format_ = "ONNX" if case.path.suffix == ".onnx" else "PMML"
+    format_: Any = "ONNX" if case.path.suffix == ".onnx" else "PMML"
     description = {**inference.inspect(content, format=format_).to_json(), "engine": case.engine}
     model = ScoringModel.objects.create(name="benchmark", created_by="benchmark")
     # The engine is part of the key, so that the worker's cache cannot mix two engines of one file.
@@ -145,7 +145,7 @@ def _filled(ids: list[int], width: int, count: int) -> Any:
     import numpy as np
     from django.db import connection
 
-    from zementis.devices import layouts
+    from zementis.devices import blocks, layouts
     from zementis.devices.layouts import Layout
     from zementis.models import DeviceLayout, SeriesLayout
 
@@ -169,8 +169,10 @@ def _filled(ids: list[int], width: int, count: int) -> Any:
                 text = ",".join(map(repr, values))
                 lines.append(f"{ids[place // per_device]}\t{time_.isoformat()}\t{stored.pk}\t{{{text}}}\n")
             copy.write("".join(lines))
+    # What ingest does of itself, a thousand rows and more of a device at a time.
+    blocks.pack_all()
     with connection.cursor() as cursor:
-        cursor.execute("VACUUM ANALYZE zementis_measurement")
+        cursor.execute("VACUUM ANALYZE zementis_measurement, zementis_measurementblock")
     return matrix
 
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from zementis.page_encoding import EncodedPage, Page
 
 _FLUSH_BYTES = 4 * 1024 * 1024
+# Devices read at a time: two show whether there are more, and the answer's first byte waits for no others.
+_READ_FIRST, _READ_NEXT = 2, 16
 # Of a run that ended otherwise there may be pages, and they are not to be trusted.
 SHOWN = (Status.SUCCEEDED, Status.WARNED)
 
@@ -74,13 +76,16 @@ def read(execution: Execution, page: int) -> Iterator[Page]:
         return
     from zementis.page_encoding import decode
 
-    rows = (
-        InferencePage.objects.filter(execution_id=execution.pk, attempt=execution.attempt, page=page)
-        .order_by("device")
-        .values_list("device", "data")
-    )
-    for device, data in rows.iterator(chunk_size=16):
-        yield decode(device, bytes(data))
+    rows = InferencePage.objects.filter(execution_id=execution.pk, attempt=execution.attempt, page=page)
+    after, wanted = -1, _READ_FIRST
+    # A cursor that outlives its statement would have PostgreSQL copy the pages of all devices before the first is seen.
+    while True:
+        found = list(rows.filter(device__gt=after).order_by("device").values_list("device", "data")[:wanted])
+        for device, data in found:
+            yield decode(device, bytes(data))
+        if len(found) < wanted:
+            return
+        after, wanted = found[-1][0], _READ_NEXT
 
 
 def discard(execution_id: int, *, before_attempt: int) -> None:

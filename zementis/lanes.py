@@ -115,10 +115,10 @@ class _Lane:
             return None
         if not self._scorer.accepts_missing:
             complete = rows.complete()
-            if not complete.all():
-                missing = len(rows) - int(complete.sum())
+            if complete is not rows:
+                missing = len(rows) - len(complete)
                 self._left_out[piece.device] = self._left_out.get(piece.device, 0) + missing
-                rows = rows.where(complete)
+                rows = complete
         return rows if len(rows) else None
 
     def _scored(self, pieces: Sequence[tuple[int, Rows]]) -> list[_Outputs | None]:

@@ -1,19 +1,22 @@
 """Pages of inferences as bytes. No database here: pages are made beside the thread that talks to it.
 
-A page holds its columns as arrays: numbers with their bytes sorted by significance (neighbours share the high ones),
-texts as numbers into a list of the different ones, each piece compressed where that pays.
+A page holds its columns as arrays: instants at a steady pace as first and step, numbers in the fewest bytes that hold
+them exactly, booleans as bits, texts as numbers into a list of the different ones. What needs all eight bytes is
+sorted by significance and compressed where that pays.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
+from zementis import exact_arrays
 from zementis.inference_columns import finite
 
 Column: TypeAlias = np.ndarray[Any, np.dtype[Any]]
@@ -23,6 +26,7 @@ _LENGTH_BYTES = 4
 _COMPRESSION = 1
 _SAMPLE = 512
 _WORTH_IT = 0.9
+_FEW_WORDS = 8
 _RAW, _ZLIB = b"r", b"z"
 
 
@@ -61,26 +65,25 @@ class PageMaker:
     def end(self, device: int) -> list[EncodedPage]:
         """Give what is left of a device as its last page."""
         opened = self._open.pop(device, None)
-        return self._cut(device, opened, rest=True) if opened is not None else []
+        return self._cut(device, opened, rest=True) if opened is not None and opened.rows else []
 
     def drop(self, device: int) -> None:
         """Forget what is left of a device."""
         self._open.pop(device, None)
 
     def _cut(self, device: int, opened: _Open, *, rest: bool) -> list[EncodedPage]:
-        times = np.concatenate([part[0] for part in opened.parts])
-        columns = {name: np.concatenate([part[1][name] for part in opened.parts]) for name in opened.parts[0][1]}
+        times = _joined([part[0] for part in opened.parts])
+        columns = {name: _joined([part[1][name] for part in opened.parts]) for name in opened.parts[0][1]}
+        whole = len(times) if rest else len(times) - len(times) % ROWS_PER_PAGE
+        writer = _Writer(times[:whole], {name: column[:whole] for name, column in columns.items()})
         pages: list[EncodedPage] = []
-        start = 0
-        while len(times) - start >= ROWS_PER_PAGE or (rest and start < len(times)):
-            part = slice(start, start + ROWS_PER_PAGE)
+        for start in range(0, whole, ROWS_PER_PAGE):
+            end = min(start + ROWS_PER_PAGE, whole)
             opened.pages += 1
-            data = encode(times[part], {name: column[part] for name, column in columns.items()})
-            pages.append(EncodedPage(device, opened.pages, len(times[part]), data))
-            start += ROWS_PER_PAGE
+            pages.append(EncodedPage(device, opened.pages, end - start, writer.page(start, end)))
         # Copies: a slice would keep the whole chunk in memory.
-        opened.parts = [(times[start:].copy(), {name: column[start:].copy() for name, column in columns.items()})]
-        opened.rows = max(len(times) - start, 0)
+        left = (times[whole:].copy(), {name: column[whole:].copy() for name, column in columns.items()})
+        opened.parts, opened.rows = [left] if len(times) > whole else [], len(times) - whole
         return pages
 
 
@@ -95,28 +98,112 @@ class _Open:
 
 def encode(times: Column, columns: Mapping[str, Column]) -> bytes:
     """Return a page's columns as bytes: a JSON head that names the columns and their pieces, then the pieces."""
-    pieces = _numbers(np.asarray(times, dtype="<i8"))
-    head: list[list[Any]] = [["", "i", [len(piece) for piece in pieces]]]
-    for name, column in columns.items():
-        kind, found, words = _encoded(column)
-        head.append([name, kind, [len(piece) for piece in found], *([words] if words is not None else [])])
-        pieces += found
-    first = json.dumps({"rows": len(times), "columns": head}).encode()
-    return b"".join([len(first).to_bytes(_LENGTH_BYTES, "big"), first, *pieces])
+    return _Writer(times, columns).page(0, len(times))
 
 
-def _encoded(column: Column) -> tuple[str, list[bytes], list[Any] | None]:
-    """Return a column's kind, its pieces, and the different words of a column of texts."""
+class _Writer:
+    """Writes columns once, however many pages they make."""
+
+    def __init__(self, times: Column, columns: Mapping[str, Column]) -> None:
+        self._columns = [("", _written(np.asarray(times, dtype="<i8")))]
+        self._columns += [(name, _written(column)) for name, column in columns.items()]
+
+    def page(self, first: int, last: int) -> bytes:
+        """Return the rows from place ``first`` on, before ``last``, as a page."""
+        head: list[list[Any]] = []
+        pieces: list[bytes] = []
+        for name, column in self._columns:
+            kind, code, found = column.part(first, last)
+            head.append([name, kind, [len(piece) for piece in found], code])
+            pieces += found
+        first_bytes = json.dumps({"rows": last - first, "columns": head}).encode()
+        return b"".join([len(first_bytes).to_bytes(_LENGTH_BYTES, "big"), first_bytes, *pieces])
+
+
+class _Piece(Protocol):
+    """A written column. ``part``: the kind, what is needed to read it, and its bytes."""
+
+    def part(self, first: int, last: int) -> tuple[str, Any, list[bytes]]: ...
+
+
+@dataclass(frozen=True)
+class _Bits:
+    column: Column
+
+    def part(self, first: int, last: int) -> tuple[str, Any, list[bytes]]:
+        return "t", None, [np.packbits(self.column[first:last]).tobytes()]
+
+
+@dataclass(frozen=True)
+class _Numbers:
+    """Numbers that fewer bytes hold exactly."""
+
+    written: exact_arrays.Written
+
+    def part(self, first: int, last: int) -> tuple[str, Any, list[bytes]]:
+        code, data = self.written.part(first, last)
+        return "n", code, [data]
+
+
+@dataclass(frozen=True)
+class _Doubles:
+    """Numbers that need all their bytes: sorted by significance, neighbours share the high ones."""
+
+    column: Column
+
+    def part(self, first: int, last: int) -> tuple[str, Any, list[bytes]]:
+        return "f", None, _shuffled(self.column[first:last])
+
+
+@dataclass(frozen=True)
+class _Words:
+    """Numbers into a list of the different values."""
+
+    codes: Column
+    words: list[Any]
+
+    def part(self, first: int, last: int) -> tuple[str, Any, list[bytes]]:
+        return f"w{self.codes.itemsize}", self.words, [self.codes[first:last].tobytes()]
+
+
+def _written(column: Column) -> _Piece:
     if column.dtype.kind == "b":
-        return "b", [_packed(column.astype(np.uint8).tobytes())], None
-    if column.dtype.kind == "f":
-        return "f", _numbers(column.astype("<f8")), None
+        return _Bits(column)
     if column.dtype.kind in "iu":
-        return "i", _numbers(column.astype("<i8")), None
-    codes: dict[Any, int] = {}
+        return _Numbers(exact_arrays.integers(column))
+    if column.dtype.kind == "f":
+        column = column.astype("<f8", copy=False)
+        written = exact_arrays.floats(column)
+        return _Numbers(written) if written.width < column.itemsize else _Doubles(column)
+    return _words(column)
+
+
+def _words(column: Column) -> _Words:
+    found = _few_words(column)
+    if found is not None:
+        return found
     # A boolean and a number may be equal; as keys they must not be taken for each other.
+    codes: dict[Any, int] = {}
     numbers = [codes.setdefault((type(value), value), len(codes)) for value in column.tolist()]
-    return "w", [_packed(np.array(numbers, dtype="<u2").tobytes())], [value for _, value in codes]
+    words = [value for _, value in codes]
+    narrowest = next(dtype for dtype in ("<u1", "<u2", "<u4") if len(words) <= 1 << 8 * np.dtype(dtype).itemsize)
+    return _Words(np.array(numbers, dtype=narrowest), words)
+
+
+def _few_words(column: Column) -> _Words | None:
+    """Return a column of a few texts, as labels are, without a Python object per row; None where it is another."""
+    codes = np.empty(len(column), dtype=np.uint8)
+    words: list[Any] = []
+    rest = np.arange(len(column))
+    while len(rest):
+        word = column[rest[0]]
+        if not isinstance(word, str) or len(words) == _FEW_WORDS:
+            return None
+        same = column[rest] == word
+        codes[rest[same]] = len(words)
+        words.append(word)
+        rest = rest[~same]
+    return _Words(codes, words)
 
 
 def decode(device: int, data: bytes) -> Page:
@@ -125,17 +212,11 @@ def decode(device: int, data: bytes) -> Page:
     head = json.loads(data[_LENGTH_BYTES:begin])
     decoded: dict[str, list[Any]] = {}
     times: list[int] = []
-    for place, (name, kind, lengths, *words) in enumerate(head["columns"]):
-        raw = b""
-        for length in lengths:
-            raw += _unpacked(data[begin : begin + length])
-            begin += length
-        if kind == "b":
-            values = np.frombuffer(raw, dtype=np.bool_).tolist()
-        elif kind == "w":
-            values = [words[0][code] for code in np.frombuffer(raw, dtype="<u2").tolist()]
-        else:
-            values = finite(_unshuffled(raw, "<f8" if kind == "f" else "<i8"))
+    for place, (name, kind, lengths, code) in enumerate(head["columns"]):
+        ends = np.cumsum([begin, *lengths]).tolist()
+        pieces = [data[start:end] for start, end in itertools.pairwise(ends)]
+        begin = ends[-1]
+        values = _read(kind, code, pieces, head["rows"])
         if place == 0:
             times = values
         else:
@@ -143,15 +224,29 @@ def decode(device: int, data: bytes) -> Page:
     return Page(device, times, decoded)
 
 
-def _numbers(array: Column) -> list[bytes]:
+def _read(kind: str, code: Any, pieces: list[bytes], rows: int) -> list[Any]:
+    if kind == "t":
+        return np.unpackbits(np.frombuffer(pieces[0], dtype=np.uint8), count=rows).astype(np.bool_).tolist()
+    if kind[0] == "w":
+        return [code[number] for number in np.frombuffer(pieces[0], dtype=f"<u{kind[1]}").tolist()]
+    if kind == "f":
+        return finite(_unshuffled(b"".join(map(_unpacked, pieces))))
+    return finite(exact_arrays.read(code, pieces[0], rows))
+
+
+def _joined(parts: list[Column]) -> Column:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def _shuffled(array: Column) -> list[bytes]:
     """Return eight-byte numbers by the significance of their bytes: the low six of each, then the high two."""
     shuffled = np.ascontiguousarray(array).view(np.uint8).reshape(-1, 8).T.tobytes()
     low = len(array) * 6
     return [_packed(shuffled[:low]), _packed(shuffled[low:])]
 
 
-def _unshuffled(data: bytes, dtype: str) -> Column:
-    return np.ascontiguousarray(np.frombuffer(data, dtype=np.uint8).reshape(8, -1).T).view(dtype).reshape(-1)
+def _unshuffled(data: bytes) -> Column:
+    return np.ascontiguousarray(np.frombuffer(data, dtype=np.uint8).reshape(8, -1).T).view("<f8").reshape(-1)
 
 
 def _packed(data: bytes) -> bytes:

@@ -13,13 +13,14 @@ from django.test import Client
 
 from tests.zementis import factories
 from zementis import authentication, inference
-from zementis.devices import layouts
+from zementis.devices import blocks, layouts
 
 
 @pytest.fixture(autouse=True)
 def _nothing_remembered() -> Iterator[None]:
     """Processes remember what is committed; a test's rows are rolled back under them."""
     layouts.forget()
+    blocks.forget()
     authentication.verified.clear()
     authentication.failures.clear()
     yield

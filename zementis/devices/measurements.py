@@ -11,7 +11,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from zementis import instants
-from zementis.devices import layouts
+from zementis.devices import blocks, layouts
 from zementis.devices.exceptions import InvalidContent, ObjectNotFound
 from zementis.devices.layouts import Layout
 from zementis.json_values import UnreadableJson, check_storable, storable_text
@@ -138,7 +138,21 @@ def store(new: Sequence[NewMeasurement]) -> list[int]:
             'COPY zementis_measurement (id, device_id, "time", layout_id, "values", extra) FROM STDIN'
         ) as copy:
             copy.write(lines)
+        added = _added(new, ids)
+        # The measurements are stored whatever becomes of this.
+        transaction.on_commit(lambda: blocks.count(added), robust=True)
     return given
+
+
+def _added(new: Sequence[NewMeasurement], ids: Mapping[Layout, int]) -> list[tuple[tuple[int, int], int, datetime]]:
+    """Return (device, layout), how many, and the oldest instant of each."""
+    found: dict[tuple[int, int], tuple[int, datetime]] = {}
+    for item in new:
+        if item.values:
+            pair = item.device, ids[item.layout]
+            known, oldest = found.get(pair, (0, item.time))
+            found[pair] = known + 1, min(oldest, item.time)
+    return [(pair, rows, oldest) for pair, (rows, oldest) in found.items()]
 
 
 def _hold_devices(cursor: Any, devices: set[int]) -> None:

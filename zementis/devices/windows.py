@@ -1,169 +1,260 @@
-"""Reads devices' windows as arrays: PostgreSQL makes the columns, no Python object is made per value."""
+"""Reads devices' windows as columns: from blocks where there are some, from rows what is in none.
+
+A window of a device is a list of pieces, blocks and the gaps between them, in the order of time. Blocks and gaps of
+many devices are asked for together. A block that was removed since it was listed is read as a gap.
+"""
 
 from __future__ import annotations
 
+import heapq
+from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-import psycopg
 from django.db import connection
-from psycopg.adapt import Loader
-from psycopg.pq import Format
 
 from zementis.arguments import SeriesName, Window
 from zementis.devices import layouts as series_layouts
+from zementis.devices import loose_rows
+from zementis.devices.block_encoding import decode
+from zementis.devices.loose_rows import Range, instant, microseconds
 from zementis.devices.source import Chunk
+from zementis.exact_arrays import Array
 
 if TYPE_CHECKING:
     from zementis.devices.source import Floats, Instants
 
-# PostgreSQL counts microseconds from 2000, everyone else from 1970.
-_POSTGRES_EPOCH = 946_684_800_000_000
-_ARRAY_OIDS = {"float8": 1022, "int8": 1016, "timestamptz": 1185}
-_HEADER = 12
-_PER_DIMENSION = 8
-
-# Devices asked for at once. Each may answer with its share of a chunk; those that have more are asked on alone.
+# Devices asked for at once, and blocks listed at once of each: what is waiting for its turn stays small.
 _DEVICES = 32
+_BLOCKS = 512
 
-_WINDOWS = """
-SELECT d.id, w.layout_id, array_agg(w.id), array_agg(w.time), array_agg(w.values)
+_LISTED = """
+SELECT d.id, b.id, b.layout_id, b.first_time, b.last_time, b.rows
   FROM unnest(%(devices)s::bigint[]) d(id)
  CROSS JOIN LATERAL (
-       SELECT m.layout_id, m.id, m.time, m.values
-         FROM zementis_measurement m
-        WHERE m.device_id = d.id AND m.time >= %(start)s AND m.time < %(end)s AND m.layout_id = ANY(%(layouts)s)
-          AND (m.time, m.id) > (%(after_time)s::timestamptz, %(after_id)s::bigint)
-        ORDER BY m.time, m.id
-        LIMIT %(limit)s) w
- GROUP BY d.id, w.layout_id
+       SELECT * FROM zementis_measurementblock b
+        WHERE b.device_id = d.id AND b.last_time >= %(start)s AND b.first_time < %(end)s
+          AND b.layout_id = ANY(%(layouts)s)
+        ORDER BY b.last_time
+        LIMIT %(limit)s) b
 """
-
-
-class _RawArray(Loader):
-    """Hands an array over as the bytes it came in: no Python object per element."""
-
-    format = Format.BINARY
-
-    def load(self, data: Any) -> bytes:
-        return bytes(data)
 
 
 @dataclass(frozen=True)
 class _Part:
-    """What one layout of a device gave: ids, times (microseconds since 1970), a row of values per measurement."""
+    """What a piece gave, in the order of (time, id): times in microseconds since 1970, a column per series."""
 
-    layout: int
     ids: Instants
     times: Instants
-    values: Floats
+    columns: tuple[Floats | None, ...]
+
+    def cut(self, start: int, end: int) -> _Part:
+        """Return the rows from ``start`` on, before ``end``."""
+        first, last = np.searchsorted(self.times, (start, end)).tolist()
+        if first == 0 and last == len(self.times):
+            return self
+        inside = slice(first, last)
+        columns = tuple(None if column is None else column[inside] for column in self.columns)
+        return _Part(self.ids[inside], self.times[inside], columns)
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """A range that a block holds, or that is a gap (``block`` None). ``size``: rows of the block."""
+
+    range: Range
+    block: int | None = None
+    size: int = 0
 
 
 @dataclass(frozen=True)
 class _Question:
-    """What is asked of every device."""
+    """What is asked of every device. ``places``: layout -> where it holds each series."""
 
-    series: Sequence[SeriesName]
-    window: Window
+    start: int
+    end: int
     places: dict[int, list[int | None]]
+    limit: int
+
+    def columns(self, layout: int, values: Floats) -> tuple[Floats | None, ...]:
+        return tuple(None if place is None else values[:, place] for place in self.places[layout])
+
+
+@dataclass(frozen=True)
+class _Slice:
+    """A part of one device's window: its pieces by their start, and where the next slice begins."""
+
+    pieces: list[_Piece]
+    end: int
 
 
 def chunks(
     devices: Sequence[int], *, series: Sequence[SeriesName], window: Window, limit: int
 ) -> Iterator[tuple[int, Chunk | None]]:
     """Give each device's measurements in chunks of at most ``limit`` rows, and None after its last."""
-    for start in range(0, len(devices), _DEVICES):
-        batch = devices[start : start + _DEVICES]
-        question = _Question(series, window, series_layouts.positions(batch, series=series))
-        share = max(1, limit // len(batch))
-        first = _read(batch, question, after=(window.start, 0), limit=share) if question.places else {}
+    start, end = microseconds(window.start), microseconds(window.end)
+    for place in range(0, len(devices), _DEVICES):
+        batch = devices[place : place + _DEVICES]
+        question = _Question(start, end, series_layouts.positions(batch, series=series), limit)
+        slices = _sliced(batch, question, start) if question.places else {}
+        loader = _Loader(question, [piece for one in slices.values() for piece in one.pieces])
         for device in batch:
-            yield from _of_device(device, first.get(device, []), question, asked=share, limit=limit)
+            current = slices.get(device)
+            while current is not None:
+                yield from ((device, chunk) for chunk in _merged(current.pieces, loader, question))
+                if current.end >= end:
+                    break
+                current = _sliced([device], question, current.end)[device]
+                loader = _Loader(question, current.pieces)
             yield device, None
 
 
-def _of_device(
-    device: int, parts: list[_Part], question: _Question, *, asked: int, limit: int
-) -> Iterator[tuple[int, Chunk]]:
-    while parts:
-        chunk, last = _merged(parts, question)
-        yield device, chunk
-        if len(chunk.times) < asked:
-            return
-        asked = limit
-        parts = _read([device], question, after=last, limit=limit).get(device, [])
-
-
-def _read(
-    devices: Sequence[int], question: _Question, *, after: tuple[datetime, int], limit: int
-) -> dict[int, list[_Part]]:
-    """Return, by device, what follows ``after`` in the order of (time, id): at most ``limit`` rows of each."""
-    connection.ensure_connection()
-    found: dict[int, list[_Part]] = {}
-    # Django's own cursor writes parameters into the text, and then PostgreSQL cannot answer in binary.
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        for oid in _ARRAY_OIDS.values():
-            cursor.adapters.register_loader(oid, _RawArray)
+def _sliced(devices: Sequence[int], question: _Question, start: int) -> dict[int, _Slice]:
+    """Return a slice of each device from ``start`` on: no more than ``_BLOCKS`` blocks, and the gaps around them."""
+    blocks: dict[int, list[_Piece]] = {device: [] for device in devices}
+    with connection.cursor() as cursor:
         cursor.execute(
-            _WINDOWS,
+            _LISTED,
             {
                 "devices": list(devices),
-                "start": question.window.start,
-                "end": question.window.end,
+                "start": instant(start),
+                "end": instant(question.end),
                 "layouts": list(question.places),
-                "after_time": after[0],
-                "after_id": after[1],
-                "limit": limit,
+                "limit": _BLOCKS,
             },
-            binary=True,
         )
-        for device, layout, ids, times, values in cursor:
-            part = _Part(layout, _int8s(ids), _int8s(times) + _POSTGRES_EPOCH, _float8s(values))
-            found.setdefault(device, []).append(part)
-    return found
+        for device, block, layout, first, last, size in cursor.fetchall():
+            span = Range(device, layout, microseconds(first), microseconds(last) + 1)
+            blocks[device].append(_Piece(span, block, size))
+    return {device: _slice(device, found, question, start) for device, found in blocks.items()}
 
 
-def _body(data: bytes, *, dimensions: int) -> bytes:
-    """Return the elements of a binary array without its header: each four bytes of length and eight of value."""
-    return data[_HEADER + _PER_DIMENSION * dimensions :]
+def _slice(device: int, blocks: list[_Piece], question: _Question, start: int) -> _Slice:
+    blocks.sort(key=lambda piece: piece.range.end)
+    end = question.end if len(blocks) < _BLOCKS else min(question.end, blocks[-1].range.end)
+    pieces: list[_Piece] = []
+    for layout in question.places:
+        reached = start
+        for piece in blocks:
+            if piece.range.layout == layout and piece.range.start < end:
+                if piece.range.start > reached:
+                    pieces.append(_Piece(Range(device, layout, reached, piece.range.start)))
+                inside = replace(piece.range, start=max(piece.range.start, start), end=min(piece.range.end, end))
+                pieces.append(replace(piece, range=inside))
+                reached = piece.range.end
+        if reached < end:
+            pieces.append(_Piece(Range(device, layout, reached, end)))
+    return _Slice(sorted(pieces, key=lambda piece: piece.range.start), end)
 
 
-_INT8 = np.dtype([("length", ">i4"), ("value", ">i8")])
-_FLOAT8 = np.dtype([("length", ">i4"), ("value", ">f8")])
+class _Loader:
+    """Loads pieces, those that come next together. ``pieces`` in the order in which they will be asked for."""
+
+    def __init__(self, question: _Question, pieces: list[_Piece]) -> None:
+        self._question = question
+        self._blocks = deque(piece for piece in pieces if piece.block is not None)
+        self._asked: set[int] = set()
+        self._data: dict[int, bytes] = {}
+        gaps = [piece.range for piece in pieces if piece.block is None]
+        self._share = max(1, 2 * question.limit // len(gaps)) if gaps else 0
+        found = loose_rows.read(gaps, limit=self._share)
+        self._gaps = {one: found.get(place) for place, one in enumerate(gaps)}
+
+    def load(self, piece: _Piece) -> tuple[_Part | None, _Piece | None]:
+        """Return what a piece holds, and what of it is left to be loaded. Each piece is asked for once."""
+        if piece.block is not None:
+            data = self._block(piece.block)
+            if data is not None:
+                block = decode(data, self._question.places[piece.range.layout])
+                return _Part(block.ids, block.times, block.columns).cut(piece.range.start, piece.range.end), None
+        if piece.range in self._gaps:
+            limit, found = self._share, self._gaps.pop(piece.range)
+        else:
+            limit = self._question.limit
+            found = loose_rows.read([piece.range], limit=limit).get(0)
+        if found is None:
+            return None, None
+        rest = None
+        if len(found.times) == limit:
+            rest = _Piece(replace(piece.range, start=int(found.times[-1]), after=int(found.ids[-1])))
+        return _Part(found.ids, found.times, self._question.columns(piece.range.layout, found.values)), rest
+
+    def _block(self, wanted: int) -> bytes | None:
+        if wanted not in self._asked:
+            ids: list[int] = []
+            rows = 0
+            while self._blocks and (rows < self._question.limit or wanted not in ids):
+                piece = self._blocks.popleft()
+                if piece.block is not None:
+                    ids.append(piece.block)
+                    rows += piece.size
+            self._asked.update(ids)
+            with connection.wrap_database_errors, loose_rows.binary_cursor() as cursor:
+                cursor.execute("SELECT id, data FROM zementis_measurementblock WHERE id = ANY(%s)", [ids], binary=True)
+                self._data.update(cursor.fetchall())
+        return self._data.pop(wanted, None)
 
 
-def _int8s(data: bytes) -> Instants:
-    return np.frombuffer(_body(data, dimensions=1), dtype=_INT8)["value"].astype(np.int64)
+@dataclass
+class _Buffer:
+    """Parts of one device that wait until nothing earlier can come."""
+
+    question: _Question
+    parts: list[_Part] = field(default_factory=list)
+    rows: int = 0
+
+    def add(self, part: _Part) -> None:
+        if len(part.times):
+            self.parts.append(part)
+            self.rows += len(part.times)
+
+    def take(self, before: int) -> Iterator[Chunk]:
+        """Give the rows before an instant in order, in chunks of at most ``limit`` rows, and keep the others."""
+        beginning = -(2**63)
+        ready = [cut for part in self.parts if len((cut := part.cut(beginning, before)).times)]
+        held = [cut for part in self.parts if len((cut := part.cut(before, 2**63 - 1)).times)]
+        self.parts, self.rows = held, sum(len(part.times) for part in held)
+        if not ready:
+            return
+        times = _joined([part.times for part in ready])
+        columns = [_column([part.columns[place] for part in ready], ready) for place in range(len(ready[0].columns))]
+        # One layout's pieces follow each other; those of several are mixed, and at one instant the later id is last.
+        if len(self.question.places) > 1:
+            order = np.lexsort((_joined([part.ids for part in ready]), times))
+            times, columns = times[order], [column[order] for column in columns]
+        for start in range(0, len(times), self.question.limit):
+            part = slice(start, start + self.question.limit)
+            yield Chunk(times[part], tuple(column[part] for column in columns))
 
 
-def _float8s(data: bytes) -> Floats:
-    """Return the values as one row per measurement. Values are never null, so every element has its length."""
-    width = int.from_bytes(data[_HEADER + _PER_DIMENSION : _HEADER + _PER_DIMENSION + 4], "big")
-    elements = np.frombuffer(_body(data, dimensions=2), dtype=_FLOAT8)["value"]
-    return elements.reshape(-1, width)
+def _joined(parts: Sequence[Array]) -> Array:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
-def _merged(parts: list[_Part], question: _Question) -> tuple[Chunk, tuple[datetime, int]]:
-    """Put the layouts' parts into one chunk in the order of (time, id); also return where to go on."""
-    times = np.concatenate([part.times for part in parts])
-    ids = np.concatenate([part.ids for part in parts])
-    columns = [np.full(len(times), np.nan) for _ in question.series]
-    offset = 0
-    for part in parts:
-        rows = slice(offset, offset + len(part.ids))
-        for column, place in zip(columns, question.places[part.layout], strict=True):
-            if place is not None:
-                column[rows] = part.values[:, place]
-        offset += len(part.ids)
-    if len(parts) > 1 or not bool(np.all(times[1:] > times[:-1])):
-        order = np.lexsort((ids, times))
-        times, ids = times[order], ids[order]
-        columns = [column[order] for column in columns]
-    return Chunk(times, tuple(columns)), (_instant(int(times[-1])), int(ids[-1]))
+def _column(found: list[Floats | None], parts: list[_Part]) -> Floats:
+    return _joined(
+        [
+            np.full(len(part.times), np.nan) if column is None else column
+            for column, part in zip(found, parts, strict=True)
+        ]
+    )
 
 
-def _instant(microseconds: int) -> datetime:
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)
+def _merged(pieces: list[_Piece], loader: _Loader, question: _Question) -> Iterator[Chunk]:
+    """Give the rows of pieces in the order of time."""
+    waiting = [(piece.range.start, place, piece) for place, piece in enumerate(pieces)]
+    turn = len(waiting)
+    buffer = _Buffer(question)
+    while waiting:
+        part, rest = loader.load(heapq.heappop(waiting)[2])
+        if part is not None:
+            buffer.add(part)
+        if rest is not None:
+            turn += 1
+            heapq.heappush(waiting, (rest.range.start, turn, rest))
+        if not waiting:
+            yield from buffer.take(question.end)
+        elif buffer.rows >= question.limit:
+            yield from buffer.take(waiting[0][0])

@@ -39,8 +39,12 @@ def _column(column: Column, field: Field, *, accepts_missing: bool) -> Column:
     if array.ndim != 1:
         raise _refusal(f"Input '{field.name}' takes one value per row.")
     values = _text(array, field) if field.type not in NUMERIC_TYPES | {"BOOLEAN"} else _number(array, field)
-    missing = np.isnan(values) if values.dtype.kind == "f" else np.array([value is None for value in values])
-    count = int(np.count_nonzero(missing))
+    if values.dtype.kind == "f":
+        # Infinite values are gone, so the sum is a number where no value is missing; it may overflow, never be NaN.
+        with np.errstate(over="ignore"):
+            count = int(np.count_nonzero(np.isnan(values))) if np.isnan(values.sum()) else 0
+    else:
+        count = sum(value is None for value in values)
     if count and not accepts_missing:
         raise _refusal(
             f"Input '{field.name}' has no value in {count} of {len(values)} rows, and the model does not say what to"
@@ -56,9 +60,12 @@ def _number(array: Column, field: Field) -> Column:
     if field.type == "FLOAT":
         # A PMML field or ONNX input of single precision holds no more; the splits of a tree were chosen among such.
         values = values.astype(np.float32).astype(np.float64)
-    finite = np.isfinite(values)
     known = values
-    if not finite.all():
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = values.sum()
+    # Where the sum of all is finite, so is each.
+    if not np.isfinite(total):
+        finite = np.isfinite(values)
         known = values[finite]
         values = np.where(finite, values, np.nan)
     if field.type == "INTEGER" and (np.rint(known) != known).any():

@@ -2,7 +2,7 @@
 
 from zementis.models.inference_page import InferencePage
 from zementis.models.managed_object import ChildReference, ManagedObject
-from zementis.models.measurement import DeviceLayout, Measurement, SeriesLayout
+from zementis.models.measurement import DeviceLayout, Measurement, MeasurementBlock, SeriesLayout
 from zementis.models.scoring_model import ModelSource, ModelVersion, ScoringModel
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "InferencePage",
     "ManagedObject",
     "Measurement",
+    "MeasurementBlock",
     "ModelSource",
     "ModelVersion",
     "ScoringModel",

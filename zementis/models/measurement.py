@@ -3,6 +3,9 @@
 A row holds the values of one posted measurement as an array, in the order of its layout: the measurement's type and
 the (fragment, series, unit) of each value, stored once. A device that sends six series at one instant costs one narrow
 row instead of six, and a window is read as whole arrays.
+
+Rows are the truth. Beside them stand blocks, thousands of rows as arrays, from which a run reads ten times as fast;
+triggers (migration 0002) remove a block in the transaction that adds or removes a measurement inside its range.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
+from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from zementis.models.managed_object import ManagedObject
@@ -58,3 +62,27 @@ class Measurement(models.Model):
 
     def __str__(self) -> str:
         return f"measurement {self.pk} of device {self.device_id}"
+
+
+class MeasurementBlock(models.Model):
+    """All measurements of a device and layout from ``first_time`` to ``last_time``, both included, as arrays.
+
+    Only ``zementis.devices.blocks`` writes these, from rows that are there already.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    device = models.ForeignKey(ManagedObject, models.CASCADE, related_name="+", db_index=False)
+    layout = models.ForeignKey(SeriesLayout, models.PROTECT, related_name="+", db_index=False)
+    first_time = models.DateTimeField()
+    last_time = models.DateTimeField()
+    rows = models.PositiveIntegerField()
+    data = models.BinaryField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["device", "last_time", "layout"], name="measurementblock_unique"),
+            models.CheckConstraint(condition=Q(first_time__lte=F("last_time")), name="measurementblock_forward"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.rows} measurements of device {self.device_id} up to {self.last_time}"
