@@ -62,7 +62,7 @@ def _kind(address: IpAddress) -> str | None:
     if address.is_loopback:
         return "loopback"
     if address.is_unspecified or address.is_multicast:
-        return "unusable"
+        return "reserved"
     if address.is_private or not address.is_global:
         return "private"
     return None

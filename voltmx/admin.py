@@ -7,10 +7,10 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
+from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from unfold.admin import ModelAdmin
 from unfold.decorators import action
@@ -149,7 +149,9 @@ class ServiceAdmin(ModelAdmin):
         """The page that calls the service and shows its answer."""
         if not self.has_test_call_permission(request):
             raise PermissionDenied
-        service = get_object_or_404(Service, pk=object_id)
+        service = self.get_object(request, unquote(object_id))
+        if service is None:
+            raise Http404
         form = TrialForm(request.POST or None)
         trial = None
         if request.method == "POST" and form.is_valid():

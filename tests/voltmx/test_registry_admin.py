@@ -110,6 +110,12 @@ def test_a_test_call_shows_what_the_service_answers(console: Client, foundry: Fo
     assert not Job.objects.exists()
 
 
+@pytest.mark.parametrize("key", ["0", "x", "1%00", "99999999999999999999", "-1"])
+def test_a_test_call_of_an_entry_that_cannot_be_is_not_found(console: Client, key: str) -> None:
+    address = reverse("admin:voltmx_service_test_call", args=["KEY"]).replace("KEY", key)
+    assert (console.get(address).status_code, console.post(address, TRIAL).status_code) == (404, 404)
+
+
 def test_a_test_call_that_fails_says_why(console: Client, foundry: FoundryServer) -> None:
     entry = registry.save(Service(name="demo", server_url=foundry.url))
     page = console.post(
