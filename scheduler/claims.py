@@ -21,9 +21,9 @@ from scheduler import job_types, limits
 from scheduler.arrays import integers
 from scheduler.calendars import store as calendars
 from scheduler.due import Batch, DueJob, to_microseconds
-from scheduler.endings import REPUBLISH_SECONDS, ask_to_stop, end_queued_locked, release_held
+from scheduler.endings import ask_to_stop, end_queued_locked, release_held
 from scheduler.exceptions import UnknownJobType
-from scheduler.messages import Hint
+from scheduler.messages import REPUBLISH_SECONDS, Hint
 from scheduler.models import Reason, Status, Trigger
 from scheduler.overlap import Decision
 

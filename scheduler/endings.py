@@ -10,7 +10,7 @@ import json
 import logging
 import random
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -53,14 +53,17 @@ def finish_many(endings: Sequence[Ending]) -> list[bool]:
     """Do what ``finish`` does for several runs in one transaction, which costs little more than for one."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_LOCK_STATES, [sorted({ending.run.job_pk for ending in endings})])
-        retried = {ending.run.execution_id for ending in endings if ending.retries and _retry(cursor, ending)}
+        days = dict(cursor.fetchall())
+        # What is missing was deleted, and its runs with it.
+        held = [ending for ending in endings if ending.run.job_pk in days]
+        retried = {ending.run.execution_id for ending in held if ending.retries and _retry(cursor, ending)}
         final = [
             # What was to be tried again and is not was cancelled meanwhile, or is not ours any more.
             Ending(ending.run, replace(ending.outcome, status=Status.CANCELLED)) if ending.retries else ending
-            for ending in endings
+            for ending in held
             if ending.run.execution_id not in retried
         ]
-        ended = _end_all(cursor, final) if final else set()
+        ended = _end_all(cursor, final, days) if final else set()
         _publish_next(cursor, [ending.run.concurrency_key for ending in endings])
     for ending in endings:
         execution_id = ending.run.execution_id
@@ -75,7 +78,10 @@ def _publish_next(cursor: Any, keys: Sequence[str]) -> None:
         transaction.on_commit(lambda: messages.publish(following, front=True))
 
 
-_LOCK_STATES = "SELECT 1 FROM scheduler_jobstate WHERE job_id = ANY(%s) ORDER BY job_id FOR UPDATE"
+_LOCK_STATES = """
+SELECT s.job_id, j.retention_days FROM scheduler_jobstate s JOIN scheduler_job j ON j.id = s.job_id
+ WHERE s.job_id = ANY(%s) ORDER BY s.job_id FOR UPDATE OF s
+"""
 _FINISH = """
 UPDATE scheduler_execution e
    SET status = v.status, ended_at = clock_timestamp(), token = NULL, lease_until = NULL,
@@ -93,8 +99,11 @@ SELECT id, request::jsonb, response::jsonb, truncated
 """
 
 
-def _end_all(cursor: Any, endings: Sequence[Ending]) -> set[int]:
-    """End the runs that are still held under their tokens; return their execution ids. Their states are locked."""
+def _end_all(cursor: Any, endings: Sequence[Ending], days: Mapping[int, int]) -> set[int]:
+    """End the runs that are still held under their tokens; return their execution ids.
+
+    Their states are locked; ``days`` are their jobs' days of retention.
+    """
     limit: int = settings.SCHEDULER_PAYLOAD_LIMIT_BYTES
     kept = {ending.run.execution_id: _kept(ending) for ending in endings}
     cursor.execute(
@@ -106,7 +115,7 @@ def _end_all(cursor: Any, endings: Sequence[Ending]) -> set[int]:
             [history.capped_messages(ending.outcome.messages, limit=limit) for ending in endings],
             [kept[ending.run.execution_id].visible for ending in endings],
             [kept[ending.run.execution_id].payload for ending in endings],
-            [ending.run.retention_days for ending in endings],
+            [days[ending.run.job_pk] for ending in endings],
         ],
     )
     ended = cursor.fetchall()
@@ -230,14 +239,14 @@ def release_held(cursor: Any, job_pk: int) -> None:
     """Let the oldest run that was held behind another go, where no other run of the job is open."""
     cursor.execute(
         """
-        UPDATE scheduler_execution SET ready_at = now(), publish_at = now() + make_interval(secs => %s)
-         WHERE id = (SELECT id FROM scheduler_execution
-                      WHERE job_id = %s AND status = 0 AND ready_at IS NULL ORDER BY number LIMIT 1)
-           AND NOT EXISTS (SELECT 1 FROM scheduler_execution
-                            WHERE job_id = %s AND status < 2 AND ready_at IS NOT NULL)
-        RETURNING id, queue, priority, (SELECT headers::text FROM scheduler_job WHERE id = job_id)
+        UPDATE scheduler_execution e SET ready_at = now(), publish_at = now() + make_interval(secs => %s)
+         WHERE e.id = (SELECT id FROM scheduler_execution
+                        WHERE job_id = %s AND status = 0 AND ready_at IS NULL ORDER BY number LIMIT 1)
+           AND NOT EXISTS (SELECT 1 FROM scheduler_execution o
+                            WHERE o.job_id = e.job_id AND o.status < 2 AND o.ready_at IS NOT NULL)
+        RETURNING e.id, e.queue, e.priority, (SELECT headers::text FROM scheduler_job WHERE id = e.job_id)
         """,
-        [REPUBLISH_SECONDS, job_pk, job_pk],
+        [REPUBLISH_SECONDS, job_pk],
     )
     hints = [Hint(*row) for row in cursor.fetchall()]
     if hints:

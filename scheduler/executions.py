@@ -17,7 +17,7 @@ from typing import Any
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
 
-from scheduler import limits
+from scheduler import limits, messages
 from scheduler.endings import ask_to_stop, end_queued, end_queued_locked, finish, finish_many, rescue
 from scheduler.history import storable_text
 from scheduler.models import Execution, Reason, Status
@@ -30,8 +30,8 @@ logger = logging.getLogger(__name__)
 _START = """
 UPDATE scheduler_execution e
    SET status = 1, attempt = e.attempt + 1, token = %(token)s, worker = %(worker)s, started_at = clock_timestamp(),
-       lease_until = clock_timestamp() + make_interval(secs => %(lease)s), publish_at = NULL, progress_done = NULL,
-       progress_total = NULL
+       lease_until = clock_timestamp() + make_interval(secs => %(lease)s), publish_at = NULL, in_line = false,
+       progress_done = NULL, progress_total = NULL
   FROM scheduler_job j
  WHERE e.id = ANY(%(ids)s) AND e.status = 0 AND e.ready_at <= now() AND j.id = e.job_id
    AND (%(limited)s OR e.concurrency_key = '')
@@ -39,7 +39,7 @@ UPDATE scheduler_execution e
         OR e.scheduled_for + make_interval(secs => j.expires_seconds) > now())
 RETURNING e.id, e.job_id, j.kind, j.number, j.name, e.number, e.attempt, e.token, e.scheduled_for, e.created_at,
           e.started_at, coalesce(e.arguments, j.arguments)::text, coalesce(j.timeout_seconds, %(timeout)s),
-          j.history_strategy, j.retention_days, j.max_retries, j.retry_delay_seconds, j.retry_max_delay_seconds,
+          j.history_strategy, j.max_retries, j.retry_delay_seconds, j.retry_max_delay_seconds,
           e.concurrency_key
 """
 
@@ -47,8 +47,8 @@ RETURNING e.id, e.job_id, j.kind, j.number, j.name, e.number, e.attempt, e.token
 def start(ids: Sequence[int], *, worker: str) -> list[Started]:
     """Start those of ``ids`` that are queued and ready, and return them; the others are somebody else's or over.
 
-    Those under a concurrency limit are started as far as it allows; the rest wait, and are published again when one of
-    their key ends.
+    Those under a concurrency limit are started as far as it allows; the rest stand in line, and are called when runs of
+    their key end.
     """
     with connection.cursor() as cursor:
         started = _start(cursor, ids, worker=worker)
@@ -59,6 +59,8 @@ def start(ids: Sequence[int], *, worker: str) -> list[Started]:
                 with transaction.atomic(), connection.cursor() as cursor:
                     admitted = limits.admit(cursor, key, waiting)
                     more = _start(cursor, admitted, worker=worker, limited=True) if admitted else []
+                    if len(admitted) < len(waiting):
+                        limits.line_up(cursor, waiting[len(admitted) :])
                 started += more
             _expire(_without(left, started))
         except (OperationalError, InterfaceError) as error:
@@ -112,7 +114,36 @@ def _expire(ids: Sequence[int]) -> None:
 def give_back(ids: Sequence[int]) -> None:
     """Have those of ``ids`` that are still queued published again at once: this worker will not start them."""
     gone = datetime.fromtimestamp(0, UTC)  # what the sweep takes for a message that is known to be lost
-    Execution.objects.filter(pk__in=list(ids), status=Status.QUEUED, ready_at__isnull=False).update(publish_at=gone)
+    left = Execution.objects.filter(pk__in=list(ids), status=Status.QUEUED, ready_at__isnull=False, in_line=False)
+    left.update(publish_at=gone)
+
+
+_NOT_BEGUN = """
+UPDATE scheduler_execution e
+   SET status = 0, attempt = e.attempt - 1, token = NULL, lease_until = NULL, worker = NULL, started_at = NULL,
+       publish_at = now() + make_interval(secs => %s)
+  FROM unnest(%s::bigint[], %s::bigint[]) v(id, token)
+ WHERE e.id = v.id AND e.status = 1 AND e.token = v.token AND NOT e.cancel_requested
+"""
+_HINTS = """
+SELECT e.id, e.queue, e.priority, j.headers::text FROM scheduler_execution e JOIN scheduler_job j ON j.id = e.job_id
+ WHERE e.id = ANY(%s) AND e.status = 0 AND e.ready_at <= now() AND NOT e.in_line ORDER BY e.id
+"""
+
+
+def hand_on(ids: Sequence[int], runs: Sequence[Started]) -> None:
+    """Publish those of ``ids`` that are still queued in front of what waits, and ``runs``, as if they had not started.
+
+    Nobody has begun the work of ``runs``, so that starting them was no attempt.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        if runs:
+            columns = [[run.execution_id for run in runs], [run.token for run in runs]]
+            cursor.execute(_NOT_BEGUN, [messages.REPUBLISH_SECONDS, *columns])
+        cursor.execute(_HINTS, [[*ids, *(run.execution_id for run in runs)]])
+        hints = [messages.Hint(*row) for row in cursor.fetchall()]
+    messages.publish(hints, front=True)
+    logger.info("run.handed_on executions=%d", len(hints))
 
 
 @dataclass(frozen=True)
@@ -126,7 +157,7 @@ class Renewal:
 def renew(held: Sequence[tuple[int, int, int | None, int | None]]) -> list[Renewal]:
     """Renew the leases of ``held`` (execution id, token, progress done, progress total).
 
-    Return those still held; what is missing was taken away (rescued, deleted).
+    Return those still held; what is missing was taken away (rescued, or its job was deleted).
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -136,6 +167,7 @@ def renew(held: Sequence[tuple[int, int, int | None, int | None]]) -> list[Renew
                    progress_total = v.total
               FROM unnest(%s::bigint[], %s::bigint[], %s::int[], %s::int[]) v(id, token, done, total)
              WHERE e.id = v.id AND e.token = v.token AND e.status = 1
+               AND EXISTS (SELECT 1 FROM scheduler_jobstate s WHERE s.job_id = e.job_id)
             RETURNING e.id, e.cancel_requested
             """,
             [settings.SCHEDULER_LEASE_SECONDS, *(list(column) for column in zip(*held, strict=True))],
@@ -153,6 +185,8 @@ def cancel(execution: Execution, *, by: str) -> bool:
     with transaction.atomic(), connection.cursor() as cursor:
         # With the state row held no run goes back into the queue: what is not queued now runs or is over.
         cursor.execute("SELECT 1 FROM scheduler_jobstate WHERE job_id = %s FOR UPDATE", [execution.job_id])
+        if cursor.fetchone() is None:
+            return False
         ended = end_queued_locked(cursor, execution.pk, execution.job_id, status=Status.CANCELLED, message=message)
         asked = not ended and ask_to_stop(cursor, execution.pk, message=message)
     if ended or asked:

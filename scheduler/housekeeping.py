@@ -82,7 +82,7 @@ class Cleaner(Chores):
     def __init__(self) -> None:
         super().__init__(
             "scheduler-cleaner",
-            Chore(1.0, lambda: retention.purge_all(until=self._stopping.is_set)),
+            Chore(1.0, lambda: retention.clean(until=self._stopping.is_set)),
             Chore(30.0, calendars.warm),
             Chore(3600.0, processes.forget_old),
         )

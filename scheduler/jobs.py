@@ -16,7 +16,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from django.db import IntegrityError, OperationalError, connection, transaction
 
-from scheduler import claims, clock, entries, job_types, messages
+from scheduler import claims, clock, dates, entries, job_types, messages, retention
 from scheduler.calendars import store as calendars
 from scheduler.connections import gave_way, wait_briefly
 from scheduler.definition import Definition, check, check_json, differences
@@ -140,11 +140,7 @@ def update(job: Job, changes: Changes, *, by: str) -> Job:
             stored.state.next_fire_at, stored.state.recompute = next_fire_at, False
             stored.state.save(update_fields=["next_fire_at", "recompute"])
         if after.retention_days != before.retention_days:
-            cursor.execute(
-                "UPDATE scheduler_execution SET expires_at = ended_at + make_interval(days => %s)"
-                " WHERE job_id = %s AND ended_at IS NOT NULL",
-                [after.retention_days, job.pk],
-            )
+            dates.ask(cursor, job.pk)
         if stored.state.entry_id is not None:
             entries.update(stored, stored.state.entry_id, next_fire_at)
         _record(stored, _verb(before, after), by, differences(stored.kind, before, after), at=now)
@@ -166,20 +162,21 @@ def deactivate(job: Job, *, by: str) -> Job:
 
 @_giving_way
 def delete(job: Job, *, by: str) -> None:
-    """Delete a job with its executions and its beat entry; a running one is told to stop. Raises ``JobNotFound``."""
+    """Delete a job with its beat entry, at once and however long its history is; a running run is told to stop.
+
+    None of its runs starts, is tried again or ends any more; the beats remove its executions in batches. Raises
+    ``JobNotFound``.
+    """
     with transaction.atomic(), connection.cursor() as cursor:
         if claims.lock(cursor, job.pk) is None:
             raise JobNotFound(f"no {job.kind} job {job.number}")
         wait_briefly(cursor)
         stored = Job.objects.with_state().get(pk=job.pk)
-        ids = list(Execution.objects.filter(job_id=job.pk).values_list("pk", flat=True))
-        job_types.get(stored.kind).forget(ids)
-        cursor.execute("DELETE FROM scheduler_payload WHERE execution_id = ANY(%s)", [ids])
-        cursor.execute("DELETE FROM scheduler_attempt WHERE execution_id = ANY(%s)", [ids])
-        cursor.execute("DELETE FROM scheduler_execution WHERE job_id = %s", [job.pk])
+        retention.leave(job.pk, stored.kind)
         entry_id = stored.state.entry_id
         last = differences(stored.kind, Definition.of(stored), None)
         _record(stored, JobChange.Verb.DELETED, by, last, at=clock.exact_now())
+        cursor.execute("DELETE FROM scheduler_retentionchange WHERE job_id = %s", [job.pk])
         cursor.execute("DELETE FROM scheduler_jobstate WHERE job_id = %s", [job.pk])
         cursor.execute("DELETE FROM scheduler_job WHERE id = %s", [job.pk])
         if entry_id is not None:

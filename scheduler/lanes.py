@@ -2,11 +2,15 @@
 
 A message may name many executions. They go into one queue of the process, from which as many lanes as the worker has
 slots take them: one UPDATE starts a handful, one transaction ends whatever has finished meanwhile. With work that takes
-microseconds this is what makes the difference; with work that takes seconds each lane has one run at a time.
+microseconds this is what makes the difference; with work that takes seconds each lane has one run at a time. What no
+lane has begun a second after its message came is handed on, to where an idle worker finds it, and a higher priority
+goes first.
 """
 
 from __future__ import annotations
 
+import heapq
+import itertools
 import logging
 import threading
 import time
@@ -23,6 +27,9 @@ logger = logging.getLogger(__name__)
 # How far ahead of the lanes runs may be started, in seconds of work at the present pace.
 AHEAD_SECONDS = 0.02
 MOST_AT_ONCE = 64
+# How long what a message names may wait for a lane of this process.
+HOLD_SECONDS = 1.0
+USUAL_PRIORITY = 5
 
 
 class Errand:
@@ -84,36 +91,61 @@ class Lanes:
         *,
         start: Callable[[Sequence[int]], list[Run]],
         work: Callable[[Run, Callable[[], None]], None],
+        hand_on: Callable[[list[int], list[Run]], None],
     ) -> None:
         self._slots = slots
         self._start = start
         self._work = work
-        self._pending: deque[tuple[int, Errand]] = deque()
+        self._hand_on = hand_on
+        # A heap: the lowest priority number first, then in the order of arrival.
+        self._pending: list[tuple[int, int, int, Errand]] = []
+        self._arrivals = itertools.count()
         self._started: deque[tuple[Run, Errand]] = deque()
         self._changed = threading.Condition()
         self._threads: list[threading.Thread] = []
         self._idle = 0
         self._seconds_per_run = 1.0
 
-    def run(self, ids: Sequence[int]) -> None:
-        """Run ``ids`` as far as they are still queued; return when all of them are over."""
+    def run(self, ids: Sequence[int], *, priority: int = USUAL_PRIORITY) -> None:
+        """Run ``ids`` as far as they are still queued; return when all of them are over or handed on."""
         errand = Errand(ids)
         with self._changed:
-            self._pending.extend((execution_id, errand) for execution_id in ids)
+            for execution_id in ids:
+                heapq.heappush(self._pending, (priority, next(self._arrivals), execution_id, errand))
             for _ in range(min(self._slots - len(self._threads), len(self._pending) - self._idle)):
                 thread = threading.Thread(target=self._lane, name=f"lane-{len(self._threads) + 1}", daemon=True)
                 self._threads.append(thread)
                 thread.start()
             self._changed.notify(len(ids))
-        errand.done.wait()
+        while not errand.done.wait(HOLD_SECONDS):
+            self._hand_rest_on(errand)
+
+    def _hand_rest_on(self, errand: Errand) -> None:
+        """Give away what of ``errand`` no lane has begun."""
+        with self._changed:
+            ids = [execution_id for _, _, execution_id, whose in self._pending if whose is errand]
+            self._pending = [entry for entry in self._pending if entry[3] is not errand]
+            heapq.heapify(self._pending)
+            runs = [run for run, whose in self._started if whose is errand]
+            self._started = deque(entry for entry in self._started if entry[1] is not errand)
+        if not ids and not runs:
+            return
+        try:
+            self._hand_on(ids, runs)
+        except Exception:
+            # The sweep publishes what is queued, and what was started is rescued.
+            connection.close()
+            logger.exception("run.not_handed_on executions=%d", len(ids) + len(runs))
+        for _ in (*ids, *runs):
+            errand.one_less()
 
     def drain(self) -> list[int]:
         """Forget what no lane has begun to start, and return it: the rows are still queued."""
         with self._changed:
-            left, self._pending = list(self._pending), deque()
-        for _, errand in left:
+            left, self._pending = sorted(self._pending, key=lambda entry: entry[:2]), []
+        for _, _, _, errand in left:
             errand.one_less()
-        return [execution_id for execution_id, _ in left]
+        return [execution_id for _, _, execution_id, _ in left]
 
     def _lane(self) -> None:
         while True:
@@ -138,7 +170,7 @@ class Lanes:
                 self._idle -= 1
                 if self._started:
                     return self._started.popleft()
-                taken = [self._pending.popleft() for _ in range(min(len(self._pending), self._chunk()))]
+                taken = [heapq.heappop(self._pending)[2:] for _ in range(min(len(self._pending), self._chunk()))]
             self._start_all(taken)
 
     def _chunk(self) -> int:

@@ -29,6 +29,8 @@ from redis.retry import Retry
 logger = logging.getLogger(__name__)
 
 TASK = "scheduler.run"
+# A message that nobody took within this long is looked for, and published again where it was lost.
+REPUBLISH_SECONDS = 3
 PRIORITY_STEPS = (0, 3, 6, 9)
 # A burst is cut into at least this many messages, so that all lanes of a fleet get some of it, and into no larger ones
 # than this, so that a worker does not hold long what another could begin.
@@ -134,8 +136,11 @@ def decode_ids(message: bytes) -> list[int]:
         return []
 
 
-def publish(hints: Iterable[Hint]) -> bool:
-    """Push messages for the hints. Returns False, having logged it, where Redis did not take them."""
+def publish(hints: Iterable[Hint], *, front: bool = False) -> bool:
+    """Push messages for the hints. Returns False, having logged it, where Redis did not take them.
+
+    ``front`` is for runs that are older than what waits: their messages are taken before all that wait already.
+    """
     global _paused_until
     hints = list(hints)
     if not hints:
@@ -154,7 +159,11 @@ def publish(hints: Iterable[Hint]) -> bool:
                 encode(part, queue, priority, headers=headers) for part in _parts(ids, behind=_is_behind(key))
             )
         for key, pushed in pushes.items():
-            pipeline.lpush(key, *pushed)
+            # Taken from the right, so that the first hint is the first to be taken either way.
+            if front:
+                pipeline.rpush(key, *reversed(pushed))
+            else:
+                pipeline.lpush(key, *pushed)
         pushed_at = time.monotonic()
         for key, length in zip(pushes, pipeline.execute(), strict=True):
             _lengths[key] = length, pushed_at

@@ -1,15 +1,23 @@
-"""Deletes what outlived its job's days, in batches, oldest first, never a run that is open."""
+"""Deletes what outlived its job's days, in batches, oldest first, never a run that is open.
+
+Two more things are done in batches here because a long history makes them long: removing what a deleted job left, and
+setting the dates of what a job has kept so far when its days are changed. Neither is waited for. A deleted job is gone
+at its commit, and so are its runs for whoever asks for the job's; longer days hold at their commit, since nothing is
+deleted that its job's days keep.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from django.db import connection, transaction
 
-from scheduler import job_types
+from scheduler import dates, job_types
 from scheduler.arrays import integers
 from scheduler.exceptions import UnknownJobType
+from scheduler.models import Removal
 
 # Only ended rows carry ``expires_at``, so an open run cannot be among them.
 _EXPIRED = """
@@ -20,7 +28,16 @@ SELECT e.id, e.job_id, j.kind FROM scheduler_execution e JOIN scheduler_job j ON
 _LOCK = """
 SELECT job_id FROM scheduler_jobstate WHERE job_id = ANY(%s::bigint[]) ORDER BY job_id FOR UPDATE SKIP LOCKED
 """
-_STILL_EXPIRED = "SELECT id FROM scheduler_execution WHERE id = ANY(%s::bigint[]) AND expires_at <= now()"
+_STILL_EXPIRED = """
+SELECT e.id FROM scheduler_execution e JOIN scheduler_job j ON j.id = e.job_id
+ WHERE e.id = ANY(%s::bigint[]) AND e.expires_at <= now()
+   AND (e.ended_at + make_interval(days => j.retention_days) <= now()
+        OR NOT EXISTS (SELECT 1 FROM scheduler_retentionchange c WHERE c.job_id = e.job_id))
+"""
+_KEEP = """
+UPDATE scheduler_execution e SET expires_at = e.ended_at + make_interval(days => j.retention_days)
+  FROM scheduler_job j WHERE e.id = ANY(%s::bigint[]) AND j.id = e.job_id
+"""
 _COUNTS = """
 UPDATE scheduler_jobstate s
    SET total_count = s.total_count - v.total, success_count = s.success_count - v.success,
@@ -34,42 +51,89 @@ UPDATE scheduler_jobstate s
 
 
 def purge(*, batch: int = 1000) -> int:
-    """Delete up to ``batch`` expired executions with all that hangs on them; return how many. Short means done."""
+    """Delete up to ``batch`` expired executions with all that hangs on them; return how many."""
+    return _purge(batch)[0]
+
+
+def _purge(batch: int) -> tuple[int, int]:
+    """Do what ``purge`` does; return how many were deleted, and how many seen to: fewer than ``batch`` means done."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_EXPIRED, [batch])
         rows = cursor.fetchall()
         cursor.execute(_LOCK, [integers({row[1] for row in rows})])
         locked = {row[0] for row in cursor.fetchall()}
+        ours = [row for row in rows if row[1] in locked]
         # Looked at again under the lock: a longer retention may have been granted in between.
-        cursor.execute(_STILL_EXPIRED, [integers(row[0] for row in rows if row[1] in locked)])
+        cursor.execute(_STILL_EXPIRED, [integers(row[0] for row in ours)])
         still = {row[0] for row in cursor.fetchall()}
+        kept = [row[0] for row in ours if row[0] not in still]
+        if kept:
+            cursor.execute(_KEEP, [integers(kept)])
         by_kind: dict[str, list[int]] = defaultdict(list)
-        for execution_id, _, kind in rows:
+        for execution_id, _, kind in ours:
             if execution_id in still:
                 by_kind[kind].append(execution_id)
-        ids = [execution_id for members in by_kind.values() for execution_id in members]
-        if not ids:
-            return 0
         for kind, members in by_kind.items():
-            try:
-                job_types.get(kind).forget(members)
-            except UnknownJobType:
-                # The surface was uninstalled; what it kept goes with its tables.
-                continue
-        gone = [integers(ids)]
-        cursor.execute("DELETE FROM scheduler_payload WHERE execution_id = ANY(%s::bigint[])", gone)
-        cursor.execute("DELETE FROM scheduler_attempt WHERE execution_id = ANY(%s::bigint[])", gone)
-        cursor.execute(_COUNTS, gone)
-        cursor.execute("DELETE FROM scheduler_execution WHERE id = ANY(%s::bigint[])", gone)
-        return int(cursor.rowcount)
+            _forget(kind, members)
+        ids = [execution_id for members in by_kind.values() for execution_id in members]
+        if ids:
+            cursor.execute(_COUNTS, [integers(ids)])
+        return _delete(cursor, ids), len(ours)
+
+
+def _forget(kind: str, ids: Sequence[int]) -> None:
+    try:
+        job_types.get(kind).forget(ids)
+    except UnknownJobType:
+        # The surface was uninstalled; what it kept goes with its tables.
+        return
+
+
+def _delete(cursor: Any, ids: Sequence[int]) -> int:
+    if not ids:
+        return 0
+    gone = [integers(ids)]
+    cursor.execute("DELETE FROM scheduler_payload WHERE execution_id = ANY(%s::bigint[])", gone)
+    cursor.execute("DELETE FROM scheduler_attempt WHERE execution_id = ANY(%s::bigint[])", gone)
+    cursor.execute("DELETE FROM scheduler_execution WHERE id = ANY(%s::bigint[])", gone)
+    return int(cursor.rowcount)
 
 
 def purge_all(*, batch: int = 2000, until: Callable[[], bool] = lambda: False) -> int:
     """Purge batch after batch until one comes back short or ``until`` says so; return how many rows went."""
     total = 0
     while not until():
-        gone = purge(batch=batch)
+        gone, seen = _purge(batch)
         total += gone
-        if gone < batch:
+        if seen < batch:
             break
     return total
+
+
+def leave(job_pk: int, kind: str) -> None:
+    """Note, inside the transaction that deletes a job, that its executions are to be removed."""
+    Removal.objects.create(job_id=job_pk, kind=kind)
+
+
+def remove(*, batch: int = 1000) -> int:
+    """Remove up to ``batch`` executions of one deleted job with all that hangs on them.
+
+    Return how many, or -1 where no deleted job has left anything.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        removal = Removal.objects.select_for_update(skip_locked=True).order_by("pk").first()
+        if removal is None:
+            return -1
+        cursor.execute("SELECT id FROM scheduler_execution WHERE job_id = %s LIMIT %s", [removal.job_id, batch])
+        ids = [row[0] for row in cursor.fetchall()]
+        _forget(removal.kind, ids)
+        if len(ids) < batch:
+            removal.delete()
+        return _delete(cursor, ids)
+
+
+def clean(*, batch: int = 2000, until: Callable[[], bool] = lambda: False) -> None:
+    """Do all that there is to do here, in turns of one batch, until it is done or ``until`` says so."""
+    chores = [lambda: _purge(batch)[1] >= batch, lambda: remove(batch=batch) >= 0, lambda: dates.move(batch=batch)]
+    while chores and not until():
+        chores = [chore for chore in chores if not until() and chore()]

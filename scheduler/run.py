@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -40,7 +41,8 @@ class Run:
         self.token = started.token
         self.scheduled_for = started.scheduled_for
         self.started_at = started.started_at
-        self.deadline = time.monotonic() + started.timeout_seconds
+        # Counts from the work's beginning: it may wait a moment for a thread.
+        self.deadline = math.inf
         self.progress_done: int | None = None
         self.progress_total: int | None = None
         self._thread_id: int | None = None
@@ -89,6 +91,7 @@ class Run:
 
     def enter(self) -> None:
         """Say that the calling thread does the work of this run until ``leave``."""
+        self.deadline = time.monotonic() + self.started.timeout_seconds
         with self._lock:
             self._thread_id = threading.get_ident()
 

@@ -204,6 +204,13 @@ def _abandon(run: Run) -> None:
 heart = Heart(_abandon)
 
 
+def hand_on(ids: list[int], runs: list[Run]) -> None:
+    """Publish ``ids`` in front of what waits, and ``runs`` too, started and not begun: another worker may be idle."""
+    for run in runs:
+        heart.drop(run)
+    executions.hand_on(ids, [run.started for run in runs])
+
+
 def lanes(slots: int) -> Lanes:
     """Return lanes that run executions beside each other in this process."""
     ender = Ender(finish)
@@ -224,4 +231,4 @@ def lanes(slots: int) -> Lanes:
         if not handed_on:
             over()
 
-    return Lanes(slots, start=start, work=in_lane)
+    return Lanes(slots, start=start, work=in_lane, hand_on=hand_on)

@@ -25,7 +25,6 @@ class Started:
     arguments: dict[str, Any]
     timeout_seconds: int
     history_strategy: str
-    retention_days: int
     max_retries: int
     retry_delay_seconds: int
     retry_max_delay_seconds: int

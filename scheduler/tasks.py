@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from celery import shared_task
 
 from scheduler import jobs, runner, worker
+from scheduler.lanes import USUAL_PRIORITY
 from scheduler.models import Job
 
 logger = logging.getLogger(__name__)
@@ -18,14 +20,15 @@ __all__ = ["run", "run_job", "worker"]
 # which would hand a long run out a second time.
 
 
-@shared_task(name="scheduler.run", acks_late=False, ignore_result=True)
-def run(ids: list[int]) -> None:
+@shared_task(name="scheduler.run", bind=True, acks_late=False, ignore_result=True)
+def run(task: Any, ids: list[int]) -> None:
     """Run the executions ``ids`` as far as they are still queued."""
     lanes = worker.lanes()
     if lanes is None:
         runner.run_all(ids)
     else:
-        lanes.run(ids)
+        priority = (task.request.delivery_info or {}).get("priority")
+        lanes.run(ids, priority=USUAL_PRIORITY if priority is None else int(priority))
 
 
 @shared_task(name="scheduler.run_job", acks_late=False, ignore_result=True)

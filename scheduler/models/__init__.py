@@ -7,6 +7,7 @@ from scheduler.models.job import Job, JobCounter, JobState
 from scheduler.models.limit import Limit
 from scheduler.models.notice import Notice
 from scheduler.models.process import Leader, Process
+from scheduler.models.upkeep import Removal, RetentionChange
 
 __all__ = [
     "Attempt",
@@ -22,6 +23,8 @@ __all__ = [
     "Payload",
     "Process",
     "Reason",
+    "Removal",
+    "RetentionChange",
     "Status",
     "Trigger",
 ]

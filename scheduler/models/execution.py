@@ -81,7 +81,9 @@ class Execution(models.Model):
     """
 
     id = models.BigAutoField(primary_key=True)
-    job = models.ForeignKey(Job, models.CASCADE, related_name="executions", db_index=False)
+    # Without a constraint: a deleted job is gone at once, and what it left is removed in batches (``Removal``). Rows
+    # are only inserted with the job's state row locked.
+    job = models.ForeignKey(Job, models.CASCADE, related_name="executions", db_index=False, db_constraint=False)
     number = models.BigIntegerField(null=True, help_text="1, 2, … per job; null where nothing ran.")
     trigger = models.PositiveSmallIntegerField(choices=Trigger.choices, default=Trigger.SCHEDULE)
     scheduled_for = models.DateTimeField()
@@ -98,6 +100,9 @@ class Execution(models.Model):
     created_at = models.DateTimeField(db_default=Now(), help_text="When the clock claimed it.")
     ready_at = models.DateTimeField(null=True, help_text="Not before this; null while held behind another run.")
     publish_at = models.DateTimeField(null=True, help_text="When to publish it (again) if nobody has taken it.")
+    in_line = models.BooleanField(
+        default=False, db_default=False, help_text="Queued above its concurrency limit, until a run with its key ends."
+    )
     started_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
     expires_at = models.DateTimeField(null=True, help_text="When retention deletes it.")
@@ -126,9 +131,7 @@ class Execution(models.Model):
                 condition=Q(trigger__in=(0, 2)),
                 name="execution_fires_once",
             ),
-            models.UniqueConstraint(
-                fields=["job", "number"], condition=Q(number__isnull=False), name="execution_number_unique"
-            ),
+            models.UniqueConstraint(fields=["job", "number"], name="execution_job_number"),
             models.CheckConstraint(
                 condition=Q(status=5, number__isnull=True, reason__isnull=False)
                 | Q(status=5, number__isnull=False, reason="expired")
@@ -155,9 +158,10 @@ class Execution(models.Model):
             models.Index(fields=["job"], name="execution_open", condition=Q(status__lt=2)),
             models.Index(
                 fields=["concurrency_key", "priority", "id"],
-                name="execution_waiting",
-                condition=Q(status=0) & ~Q(concurrency_key=""),
+                name="execution_in_line",
+                condition=Q(status=0, in_line=True),
             ),
+            models.Index(fields=["job", "number"], name="execution_held", condition=Q(status=0, ready_at__isnull=True)),
             models.Index(
                 fields=["concurrency_key"],
                 name="execution_limited",

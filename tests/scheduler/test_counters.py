@@ -134,6 +134,7 @@ def test_counters_agree_with_the_rows_after_any_mix(overlap: str, strategy: str,
         step(story, number)
         check(story.job)
     jobs.delete(story.job, by="tester")
+    retention.clean()
     assert not Execution.objects.exists()
 
 

@@ -168,7 +168,29 @@ def test_an_end_after_the_job_was_deleted_is_refused() -> None:
     job = a_job()
     run = started(job)
     jobs.delete(job, by="tester")
-    assert (executions.finish(run, SUCCESS), Execution.objects.count()) == (False, 0)
+    assert (executions.finish(run, SUCCESS), row(run.execution_id).status) == (False, Status.RUNNING)
+
+
+def test_a_failure_after_the_job_was_deleted_is_not_tried_again() -> None:
+    job = a_job(max_retries=2)
+    run = started(job)
+    jobs.delete(job, by="tester")
+    assert (executions.finish(run, TRANSIENT), Attempt.objects.count()) == (False, 0)
+
+
+def test_the_lease_of_a_run_whose_job_was_deleted_is_not_renewed() -> None:
+    job, other = a_job(), a_job()
+    runs = [started(job), started(other)]
+    jobs.delete(job, by="tester")
+    renewed = executions.renew([(run.execution_id, run.token, None, None) for run in runs])
+    assert [renewal.execution_id for renewal in renewed] == [runs[1].execution_id]
+
+
+def test_a_queued_run_whose_job_was_deleted_neither_starts_nor_is_cancelled() -> None:
+    job = a_job()
+    execution = jobs.run_now(job, by="tester")
+    jobs.delete(job, by="tester")
+    assert (executions.start([execution.pk], worker="w"), executions.cancel(execution, by="tester")) == ([], False)
 
 
 def test_a_failure_worth_retrying_is_queued_again_and_its_attempt_is_on_record() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django_celery_beat.models import ClockedSchedule, PeriodicTask
 
-from scheduler import clock, jobs
+from scheduler import clock, jobs, retention
 from scheduler.exceptions import (
     InvalidJob,
     InvalidSchedule,
@@ -17,7 +17,7 @@ from scheduler.exceptions import (
     NumberTaken,
     UnknownJobType,
 )
-from scheduler.models import Execution, Job, JobChange, JobState, Reason, Status, Trigger
+from scheduler.models import Execution, Job, JobChange, JobState, Reason, Removal, Status, Trigger
 from scheduler.schedule import Schedule
 from tests.scheduler.factories import MINUTELY, YEARLY, a_definition, a_job, due, state
 
@@ -329,8 +329,10 @@ def test_deleting_leaves_nothing_but_the_change() -> None:
     job = a_job()
     jobs.run_now(job, by="tester")
     jobs.delete(job, by="remover")
-    left = [model.objects.count() for model in (Job, JobState, Execution, PeriodicTask, ClockedSchedule)]
-    assert (left, changes_of(job.pk)[-1][:2]) == ([0, 0, 0, 0, 0], ("deleted", "remover"))
+    left = [model.objects.count() for model in (Job, JobState, PeriodicTask, ClockedSchedule)]
+    assert (left, changes_of(job.pk)[-1][:2]) == ([0, 0, 0, 0], ("deleted", "remover"))
+    retention.clean()
+    assert (Execution.objects.count(), Removal.objects.count()) == (0, 0)
 
 
 def test_deleting_spares_a_clocked_schedule_that_an_entry_of_somebody_else_uses() -> None:
@@ -395,6 +397,7 @@ def test_a_shorter_retention_acts_on_what_has_ended_already() -> None:
     due(job, seconds_ago=3600)
     jobs.deactivate(job, by="t")
     jobs.update(job, {"retention_days": 2}, by="t")
+    retention.clean()
     execution = Execution.objects.get(job=job)
     assert execution.expires_at is not None
     assert execution.ended_at is not None

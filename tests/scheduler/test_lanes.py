@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 import pytest
 
+from scheduler import lanes as module
 from scheduler.lanes import Lanes
+from tests.waiting import wait_for
 
 DEADLINE = 10.0
 
@@ -23,6 +25,7 @@ def lanes_of(
     *,
     work: Callable[[FakeRun], None] = lambda run: None,
     start: Callable[[Sequence[int]], list[FakeRun]] | None = None,
+    hand_on: Callable[[list[int], list[FakeRun]], None] = lambda ids, runs: None,
 ) -> Lanes:
     """Lanes whose runs do ``work`` and are over at once."""
 
@@ -30,7 +33,8 @@ def lanes_of(
         work(run)
         over()
 
-    return Lanes(slots, start=start or (lambda ids: [FakeRun(one) for one in ids]), work=in_lane)  # type: ignore[arg-type]
+    start = start or (lambda ids: [FakeRun(one) for one in ids])
+    return Lanes(slots, start=start, work=in_lane, hand_on=hand_on)  # type: ignore[arg-type]
 
 
 def run_in_thread(lanes: Lanes, ids: Sequence[int]) -> threading.Thread:
@@ -129,3 +133,89 @@ def test_what_was_not_begun_is_given_back_when_drained() -> None:
 def test_many_messages_at_once_all_end(slots: int) -> None:
     lanes = lanes_of(slots)
     assert_over(*(run_in_thread(lanes, range(n, n + 7)) for n in range(0, 200, 7)))
+
+
+class Handed:
+    """What lanes handed on: ids that nobody started, and runs that nobody began."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[list[int], list[int]]] = []
+        self.came = threading.Event()
+
+    def __call__(self, ids: list[int], runs: list[FakeRun]) -> None:
+        self.calls.append((ids, [run.execution_id for run in runs]))
+        self.came.set()
+
+
+def test_what_no_lane_begins_in_time_is_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "HOLD_SECONDS", 0.2)
+    gate, handed, done = threading.Event(), Handed(), []
+
+    def work(run: FakeRun) -> None:
+        assert gate.wait(DEADLINE)
+        done.append(run.execution_id)
+
+    lanes = lanes_of(2, work=work, hand_on=handed)
+    thread = run_in_thread(lanes, [1, 2, 3, 4])
+    assert handed.came.wait(DEADLINE)
+    assert (handed.calls, thread.is_alive()) == ([([3, 4], [])], True)
+    gate.set()
+    assert_over(thread)
+    assert sorted(done) == [1, 2]
+
+
+def test_what_was_started_ahead_and_not_begun_in_time_is_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "HOLD_SECONDS", 0.2)
+    gate, handed, done = threading.Event(), Handed(), []
+
+    def work(run: FakeRun) -> None:
+        if run.execution_id >= 1000:
+            assert gate.wait(DEADLINE)
+        done.append(run.execution_id)
+
+    lanes = lanes_of(1, work=work, hand_on=handed)
+    # At a quick pace several are started at once.
+    assert_over(run_in_thread(lanes, range(100)))
+    thread = run_in_thread(lanes, range(1000, 1010))
+    assert handed.came.wait(DEADLINE)
+    gate.set()
+    assert_over(thread)
+    [(ids, runs)] = handed.calls
+    assert len(runs) > 0
+    assert sorted([*ids, *runs, *done[100:]]) == list(range(1000, 1010))
+
+
+def test_a_handing_on_that_fails_costs_no_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "HOLD_SECONDS", 0.1)
+    gate, failed = threading.Event(), threading.Event()
+
+    def hand_on(ids: list[int], runs: list[FakeRun]) -> None:
+        failed.set()
+        raise ZeroDivisionError
+
+    lanes = lanes_of(1, work=lambda run: (gate.wait(DEADLINE), None)[1], hand_on=hand_on)
+    thread = run_in_thread(lanes, [1, 2])
+    assert failed.wait(DEADLINE)
+    gate.set()
+    assert_over(thread)
+
+
+def test_a_higher_priority_is_begun_before_what_came_earlier() -> None:
+    gate, entered, done = threading.Event(), threading.Event(), []
+
+    def work(run: FakeRun) -> None:
+        entered.set()
+        assert gate.wait(DEADLINE)
+        done.append(run.execution_id)
+
+    lanes = lanes_of(1, work=work)
+    threads = [run_in_thread(lanes, [1])]
+    assert entered.wait(DEADLINE)
+    for ids, priority in (((2, 3), 5), ((4,), 9), ((5,), 0)):
+        before = len(lanes._pending)
+        threads.append(threading.Thread(target=lanes.run, args=(ids,), kwargs={"priority": priority}, daemon=True))
+        threads[-1].start()
+        wait_for(lambda before=before: len(lanes._pending) > before, every=0.001, what="ids that wait")
+    gate.set()
+    assert_over(*threads)
+    assert done == [1, 5, 2, 3, 4]

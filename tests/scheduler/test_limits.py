@@ -2,14 +2,18 @@
 
 import threading
 from collections.abc import Sequence
+from functools import partial
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
+from redis import Redis
 
 from scheduler import claims, executions, jobs, limits, messages
 from scheduler.job_types import Outcome
+from scheduler.messages import decode_ids as decoded
 from scheduler.models import Execution, Status
 from tests.scheduler.factories import a_job, due
+from tests.scheduler.threads import together
 
 pytestmark = pytest.mark.django_db
 
@@ -60,7 +64,7 @@ def test_the_end_of_a_run_publishes_the_next_of_its_key(
     (run,) = executions.start(ids, worker="w")
     published: list[int] = []
 
-    def record(hints: Sequence[messages.Hint]) -> bool:
+    def record(hints: Sequence[messages.Hint], *, front: bool = False) -> bool:
         published.extend(hint.execution_id for hint in hints)
         return True
 
@@ -101,3 +105,70 @@ def test_a_limit_taken_away_lets_all_go() -> None:
     ids = queued(3, key="slow")
     limits.set_limit("slow", None)
     assert len(executions.start(ids, worker="w")) == 3
+
+
+def in_line() -> list[int]:
+    return list(Execution.objects.filter(in_line=True).order_by("priority", "pk").values_list("pk", flat=True))
+
+
+def test_who_is_not_let_in_stands_in_line_by_priority_and_age_and_is_not_published_again() -> None:
+    limits.set_limit("slow", 1)
+    ids = queued(3, key="slow")
+    due(a_job(concurrency_key="slow", priority=0))
+    [urgent] = [hint.execution_id for hint in claims.claim(limit=1).hints]
+    executions.start([*ids, urgent], worker="w")
+    assert (in_line(), set(Execution.objects.filter(in_line=True).values_list("publish_at", flat=True))) == (
+        [urgent, *ids[1:]],
+        {None},
+    )
+    with connection.cursor() as cursor:
+        assert [hint.execution_id for hint in limits.next_in_line(cursor, ["slow", "", "slow"])] == [urgent, ids[1]]
+    assert in_line() == ids[2:]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_ends_at_the_same_moment_call_each_another_run() -> None:
+    limits.set_limit("slow", 4)
+    ids = queued(20, key="slow")
+    runs = executions.start(ids, worker="w")
+    called: list[list[int]] = []
+    meet = threading.Barrier(4)
+
+    def end(run: executions.Started) -> None:
+        with transaction.atomic(), connection.cursor() as cursor:
+            called.append([hint.execution_id for hint in limits.next_in_line(cursor, [run.concurrency_key])])
+            # None of the four transactions is over before the last has called.
+            meet.wait(20)
+
+    results = together(*[partial(end, run) for run in runs])
+    assert (results, sorted(called)) == ([None] * 4, [[pk] for pk in ids[4:8]])
+    assert in_line() == ids[8:]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_all_who_wait_run_though_ends_come_together(broker: Redis) -> None:
+    limits.set_limit("slow", 3)
+    ids = queued(30, key="slow")
+    runs, done = executions.start(ids, worker="w"), 0
+    while runs:
+        together(*[partial(executions.finish, run, DONE) for run in runs])
+        done += len(runs)
+        hinted = [pk for message in broker.lrange(messages.key_of("services", 5), 0, -1) for pk in decoded(message)]
+        broker.flushdb()
+        runs = executions.start(sorted(hinted), worker="w")
+        assert len(runs) == min(3, len(ids) - done)
+    assert set(Execution.objects.values_list("status", flat=True)) == {Status.SUCCEEDED}
+
+
+def test_the_look_for_room_goes_from_key_to_key() -> None:
+    for key in ("a", "b", "c"):
+        limits.set_limit(key, 1)
+        executions.start(queued(3, key=key), worker="w")
+    limits.set_limit("b", 2)
+    limits.set_limit("c", None)
+    assert [hint.execution_id for hint in limits.call_where_there_is_room()] == sorted(
+        Execution.objects.filter(job__concurrency_key__in=("b", "c"), status=Status.QUEUED)
+        .exclude(in_line=True)
+        .values_list("pk", flat=True)
+    )
+    assert Execution.objects.filter(in_line=True).count() == 3

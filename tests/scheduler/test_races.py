@@ -232,6 +232,7 @@ def test_a_job_deleted_beside_everything_else_leaves_nothing() -> None:
         )
         problems = [result for result in results if isinstance(result, Exception)]
         assert all(isinstance(problem, JobNotFound) for problem in problems), problems
+        retention.clean()
         assert (Job.objects.count(), Execution.objects.count(), PeriodicTask.objects.count()) == (0, 0, 0)
 
 

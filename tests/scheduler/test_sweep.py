@@ -7,7 +7,7 @@ from django.contrib.postgres.functions import TransactionNow
 from django.db.models import F
 from redis import Redis
 
-from scheduler import executions, jobs, messages
+from scheduler import executions, jobs, limits, messages, recovery
 from scheduler.job_types import Outcome
 from scheduler.messages import Hint
 from scheduler.models import Execution, Job, Status
@@ -73,7 +73,7 @@ def test_a_run_is_lost_where_only_newer_ones_wait(sweep: Sweep, broker: Redis) -
     execution = queued(a_job())
     messages.publish([Hint(execution.pk + 1, "services", 5)])
     assert sweep() == 1
-    assert waiting(broker) == [execution.pk + 1, execution.pk]
+    assert waiting(broker) == [execution.pk, execution.pk + 1]
 
 
 def test_a_run_waits_where_older_ones_do(sweep: Sweep, broker: Redis) -> None:
@@ -125,16 +125,82 @@ def test_after_redis_lost_everything_all_that_is_queued_is_published_at_once(
     sweep: Sweep, broker: Redis, loss: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = a_job(overlap="allow")
-    fresh = [jobs.run_now(job, by="tester") for _ in range(25)]
-    broker.flushdb()
-    if loss == "restarted":
-        # Another beat was first to mark the new Redis as seen.
-        Sweep()()
-        Execution.objects.update(publish_at=TransactionNow() + timedelta(seconds=3))
+    fresh = [jobs.run_now(job, by="tester").pk for _ in range(25)]
+    if loss == "flushed":
+        broker.flushdb()
+    else:
+        # Another process, which has not what was written last.
+        broker.set(recovery.SERVER_KEY, "the run id it had")
         broker.delete(messages.key_of("services", 5))
-    published = [sweep(limit=10) for _ in range(4)]
-    assert published == [10, 10, 5, 0]
-    assert sorted(waiting(broker)) == [execution.pk for execution in fresh]
+    # Behind, in the meantime.
+    fresh.append(jobs.run_now(job, by="tester").pk)
+    assert ([sweep(limit=10), sweep(limit=10)], list(dict.fromkeys(waiting(broker)))) == ([26, 0], fresh)
+
+
+def test_one_beat_publishes_what_redis_lost_and_another_only_where_it_dies_over_it(
+    sweep: Sweep, broker: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = a_job(overlap="allow")
+    fresh = [jobs.run_now(job, by="tester").pk for _ in range(25)]
+    broker.flushdb()
+    monkeypatch.setattr(recovery, "SLICE_SECONDS", 0.0)
+    other = Sweep()
+    assert [sweep(limit=10), other(limit=10), sweep(limit=10)] == [10, 0, 10]
+    # It is not heard of again, and its turn lapses.
+    broker.delete(recovery.TURN_KEY)
+    assert [other(limit=10) for _ in range(4)] == [10, 10, 5, 0]
+    assert list(dict.fromkeys(waiting(broker))) == fresh
+
+
+def test_a_second_loss_while_the_first_is_mended_begins_it_anew(
+    sweep: Sweep, broker: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = a_job(overlap="allow")
+    fresh = [jobs.run_now(job, by="tester").pk for _ in range(25)]
+    broker.flushdb()
+    monkeypatch.setattr(recovery, "SLICE_SECONDS", 0.0)
+    assert sweep(limit=20) == 20
+    broker.flushdb()
+    assert [sweep(limit=20) for _ in range(3)] == [20, 5, 0]
+    assert waiting(broker) == fresh
+
+
+def test_what_waits_for_its_next_attempt_is_published_once_while_its_message_waits(sweep: Sweep, broker: Redis) -> None:
+    run = started(a_job(max_retries=1))
+    executions.finish(run, Outcome(Status.FAILED, retryable=True))
+    make_ready(run.execution_id)
+    published = [sweep()]
+    Execution.objects.update(publish_at=TransactionNow())
+    Execution.objects.update(ready_at=TransactionNow() - timedelta(seconds=5))
+    assert ([*published, sweep()], waiting(broker)) == ([1, 0], [run.execution_id])
+
+
+def test_who_stands_in_line_is_not_published_and_called_once_there_is_room(sweep: Sweep, broker: Redis) -> None:
+    limits.set_limit("slow", 1)
+    first, *rest = [jobs.run_now(a_job(concurrency_key="slow"), by="tester").pk for _ in range(4)]
+    broker.delete(messages.key_of("services", 5))
+    executions.start([first, *rest], worker="w")
+    Execution.objects.filter(status=Status.QUEUED, publish_at__isnull=False).update(publish_at=TransactionNow())
+    assert (sweep(), waiting(broker)) == (0, [])
+    limits.set_limit("slow", 3)
+    assert (sweep(), waiting(broker)) == (0, rest[:2])
+    limits.set_limit("slow", None)
+    assert (sweep(), sorted(waiting(broker))) == (0, rest)
+
+
+def test_who_expires_in_line_is_looked_at_when_it_does(sweep: Sweep, broker: Redis) -> None:
+    limits.set_limit("slow", 1)
+    first = jobs.run_now(a_job(concurrency_key="slow"), by="tester")
+    late = jobs.run_now(a_job(concurrency_key="slow", expires_seconds=60), by="tester")
+    executions.start([first.pk, late.pk], worker="w")
+    broker.delete(messages.key_of("services", 5))
+    Execution.objects.filter(pk=late.pk).update(
+        scheduled_for=TransactionNow() - timedelta(seconds=61), publish_at=TransactionNow() - timedelta(seconds=1)
+    )
+    assert (sweep(), waiting(broker)) == (1, [late.pk])
+    executions.start([late.pk], worker="w")
+    late.refresh_from_db()
+    assert (late.status, late.reason) == (Status.SKIPPED, "expired")
 
 
 def test_after_redis_lost_everything_a_later_attempt_still_waits_for_its_time(sweep: Sweep, broker: Redis) -> None:
@@ -167,8 +233,9 @@ def test_what_redis_does_not_take_is_not_put_off(sweep: Sweep, broker: Redis, mo
     execution = queued(a_job())
     before = Execution.objects.get(pk=execution.pk).publish_at
     broker.flushdb()
-    monkeypatch.setattr(messages, "publish", lambda hints: False)
-    sweep._redis_seen = None
-    broker.set("jobsite:generation", "g")
+    monkeypatch.setattr(messages, "publish", lambda hints, front=False: False)
+    assert sweep() == 0
+    assert Execution.objects.get(pk=execution.pk).publish_at == before
+    broker.set(recovery.SERVER_KEY, broker.info("server")["run_id"])
     assert sweep() == 0
     assert Execution.objects.get(pk=execution.pk).publish_at == before

@@ -341,7 +341,7 @@ def test_a_run_outlives_the_death_of_its_java() -> None:
 
 
 def test_deleting_a_job_deletes_its_inferences() -> None:
-    from scheduler import jobs
+    from scheduler import jobs, retention
 
     a_model()
     device = a_device()
@@ -349,4 +349,5 @@ def test_deleting_a_job_deletes_its_inferences() -> None:
     job = a_job(device.pk)
     run(job)
     jobs.delete(job, by="tester")
+    retention.clean()
     assert list(InferencePage.objects.all()) == []

@@ -1,0 +1,69 @@
+"""A backlog of fifty thousand runs: beats claim as promptly as ever, and the oldest of a priority still goes first."""
+
+from datetime import timedelta
+
+import pytest
+from redis import Redis
+
+from scheduler import clock, messages
+from scheduler.models import Execution, Job, Status
+from tests.backlog import publish, queue_up
+from tests.live.watching import SECONDLY, claimed_up_to, effects, latest_claim, pass_seconds, without_gap
+from tests.processes import Processes
+from tests.scheduler.factories import a_job
+from tests.waiting import wait_for
+
+pytestmark = [pytest.mark.live, pytest.mark.django_db(transaction=True)]
+
+MANY = 50_000
+# What a busy machine adds to what we promise.
+NOISE = timedelta(seconds=2)
+# As many as one worker of four threads may have in hand: a message at work and one fetched for each thread.
+IN_HAND = 2 * 4 * messages.MOST_PER_MESSAGE
+
+
+def begun(bulk: Job, ids: list[int]) -> tuple[int, int]:
+    """How many of the backlog have begun, and the place of the newest of them."""
+    rows = Execution.objects.of(bulk).exclude(status=Status.QUEUED).order_by("pk").values_list("pk", flat=True)
+    found = list(rows)
+    return len(found), ids.index(found[-1]) + 1 if found else 0
+
+
+def named(broker: Redis, priority: int) -> int:
+    """How many runs the messages that wait at a priority name."""
+    waiting = broker.lrange(messages.key_of("services", priority), 0, -1)
+    return sum(len(messages.decode_ids(message)) for message in waiting)
+
+
+def test_fifty_thousand_queued_runs_neither_slow_the_beats_nor_lose_their_order_nor_fill_redis(
+    processes: Processes, broker: Redis
+) -> None:
+    bulk = a_job(overlap="allow")
+    ids = queue_up(bulk, MANY)
+    publish(ids)
+    urgent = [a_job(expression=SECONDLY, overlap="allow", priority=0) for _ in range(5)]
+    processes.beats(2)
+    processes.worker()
+    began = clock.exact_now()
+    for loss in (False, True):
+        before, _ = begun(bulk, ids)
+        if loss:
+            broker.flushdb()
+        wait_for(lambda before=before: begun(bulk, ids)[0] >= before + 1000, deadline=60, what="a thousand more")
+        many, newest = begun(bulk, ids)
+        assert newest - many <= IN_HAND, f"{many} have begun, the newest is the {newest}th"
+        # Looked at again and again by two sweeps, and yet named about once each.
+        pass_seconds(4)
+        assert named(broker, 5) <= MANY
+    claimed_up_to(urgent, pass_seconds(1))
+    assert all(without_gap(job) for job in urgent)
+    assert latest_claim(urgent, since=began) < timedelta(seconds=1) + NOISE
+    # What is more urgent went before the backlog, except when Redis had lost it.
+    begun_late = sorted(
+        started - due
+        for due, started in Execution.objects.filter(job__in=urgent, started_at__isnull=False).values_list(
+            "scheduled_for", "started_at"
+        )
+    )
+    assert begun_late[len(begun_late) // 2] < timedelta(seconds=1) + NOISE
+    assert set(effects().values()) == {1}
