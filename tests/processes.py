@@ -2,11 +2,11 @@
 
 import os
 import re
-import selectors
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
@@ -36,8 +36,17 @@ class LiveProcess:
         )
         assert self._popen.stdout is not None
         self._pipe = self._popen.stdout
-        os.set_blocking(self._pipe.fileno(), False)
         self._read = b""
+        self._more = threading.Condition()
+        # Read all the time: a process whose pipe is full stands still with its next line.
+        self._reader = threading.Thread(target=self._read_all, daemon=True)
+        self._reader.start()
+
+    def _read_all(self) -> None:
+        while chunk := os.read(self._pipe.fileno(), 65536):
+            with self._more:
+                self._read += chunk
+                self._more.notify_all()
 
     @property
     def pid(self) -> int:
@@ -52,26 +61,25 @@ class LiveProcess:
     @property
     def output(self) -> str:
         """All it has printed so far."""
-        while chunk := self._pipe.read():
-            self._read += chunk
+        if self.returncode is not None:
+            # A child that holds the pipe open must not be waited on for ever.
+            self._reader.join(timeout=0.5)
         return self._read.decode(errors="replace")
 
     def wait_for_line(self, pattern: str, *, deadline: float = 30) -> re.Match[str]:
         """The first match of `pattern` in its output, waited for on the pipe; else AssertionError."""
         end = time.monotonic() + deadline
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._pipe, selectors.EVENT_READ)
-            while True:
-                ended = self.returncode is not None
-                found = re.search(pattern, self.output, re.MULTILINE)
-                if found:
-                    return found
-                left = end - time.monotonic()
-                if ended or left <= 0:
-                    why = f"it ended with {self.returncode}" if ended else f"not within {deadline} s"
-                    raise AssertionError(f"no line like {pattern!r}: {why}. It said:\n{self.output}")
-                # An ended process' pipe reads as ready; a child that holds it open must not be waited on for ever.
-                selector.select(min(left, 0.5))
+        while True:
+            ended = self.returncode is not None
+            found = re.search(pattern, self.output, re.MULTILINE)
+            if found:
+                return found
+            left = end - time.monotonic()
+            if ended or left <= 0:
+                why = f"it ended with {self.returncode}" if ended else f"not within {deadline} s"
+                raise AssertionError(f"no line like {pattern!r}: {why}. It said:\n{self.output}")
+            with self._more:
+                self._more.wait(min(left, 0.1))
 
     def send(self, signum: signal.Signals) -> None:
         """Send a signal to the process itself."""
@@ -99,7 +107,9 @@ class LiveProcess:
     def close(self) -> None:
         """Kill what still runs and let go of its pipe."""
         self.kill()
-        self._pipe.close()
+        self._reader.join(timeout=5)
+        if not self._reader.is_alive():
+            self._pipe.close()
 
 
 def database_url(*, suffix: str = "") -> str:
