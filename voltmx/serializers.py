@@ -117,9 +117,10 @@ def _merged(body: Mapping[str, Any], before: Arguments, job: Job) -> dict[str, A
         stored["jobServiceInfo"] = given
     if "emailNotifications" in body:
         stored["emailNotifications"] = body["emailNotifications"]
-    if body.get("jobFrequencyInfo") is not None:
-        stored["jobFrequencyInfo"] = body["jobFrequencyInfo"]
-    elif body.get("jobFrequency") not in (None, job.frequency):
+    info, same_expression = body.get("jobFrequencyInfo"), body.get("jobFrequency") in (None, job.frequency)
+    if info is not None and not (same_expression and info == _shown_info(before, job)):
+        stored["jobFrequencyInfo"] = info
+    elif info is None and not same_expression:
         stored.pop("jobFrequencyInfo", None)
     return stored
 

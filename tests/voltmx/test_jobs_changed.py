@@ -90,6 +90,14 @@ def test_a_new_info_alone_replaces_the_expression_too(wire: Wire) -> None:
     )
 
 
+@pytest.mark.parametrize("without", [(), ("jobFrequencyInfo",)])
+def test_what_a_client_was_shown_sent_back_changes_nothing(wire: Wire, without: tuple[str, ...]) -> None:
+    login = {"type": "APP_USER", "appKey": "k", "appSecret": "the secret"}
+    wire.create(sample(without=without, info={"authentication": login, "queryParams": {"api_key": "x", "page": 1}}))
+    assert wire.send("PUT", JOBS, wire.get("/admin/api/jobs/job2")).status_code == 200
+    assert list(JobChange.objects.values_list("verb", flat=True)) == [JobChange.Verb.CREATED]
+
+
 def test_the_info_sent_back_unchanged_keeps_the_seconds_of_the_expression(wire: Wire) -> None:
     wire.create(SAMPLE)
     wire.send("PUT", JOBS, {"jobId": 2, "jobFrequencyInfo": SAMPLE["jobFrequencyInfo"]})
