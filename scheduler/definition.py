@@ -110,7 +110,9 @@ def check(kind: str, definition: Definition) -> None:
     _check_schedule(definition.schedule)
     check_json("headers", definition.headers or {})
     check_json("arguments", definition.arguments)
-    job_types.get(kind).check(definition.arguments)
+    job_type = job_types.get(kind)
+    job_type.check(definition.arguments)
+    job_type.check_together(definition.arguments, definition.schedule)
 
 
 def check_json(field: str, value: Any) -> None:

@@ -42,6 +42,15 @@ class Outcome:
     retryable: bool = False
 
 
+@dataclass(frozen=True)
+class Link:
+    """A page about an execution, shown to those who have ``permission`` (``app.codename``)."""
+
+    title: str
+    url: str
+    permission: str
+
+
 class RunContext(Protocol):
     """What a job type may know of its run and do while it runs. Every method may be called from any thread."""
 
@@ -87,6 +96,9 @@ class JobType(Protocol):
     def check_schedule(self, schedule: Schedule) -> None:
         """Raise ``InvalidSchedule`` unless a job of this kind may have ``schedule``, which can be read."""
 
+    def check_together(self, arguments: Mapping[str, Any], schedule: Schedule) -> None:
+        """Raise ``InvalidJob`` unless ``arguments``, which ``check`` has passed, go with ``schedule``."""
+
     def stored(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Return ``arguments``, which ``check`` has passed, as rows keep them: secrets encrypted."""
 
@@ -95,6 +107,9 @@ class JobType(Protocol):
 
     def masked(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Return ``arguments`` for people to see: secrets replaced."""
+
+    def links(self, execution: Execution) -> Sequence[Link]:
+        """Return where else in the console there is something about ``execution``, which has ended."""
 
     def forget(self, execution_ids: Sequence[int]) -> None:
         """Delete what the type keeps of these executions, inside the caller's transaction."""

@@ -9,7 +9,7 @@ from django.conf import settings
 
 from scheduler import job_types
 from scheduler.exceptions import InvalidJob, InvalidSchedule
-from scheduler.job_types import Outcome, RunContext
+from scheduler.job_types import Link, Outcome, RunContext
 from scheduler.models.execution import Execution, Status
 from scheduler.schedule import Schedule
 from voltmx.arguments import Arguments
@@ -50,6 +50,9 @@ class ServiceJob:
                 "expression", "the seconds must be a single number: anything else counts as 0 in a service job"
             )
 
+    def check_together(self, arguments: Mapping[str, Any], schedule: Schedule) -> None:
+        """Take any schedule with any arguments."""
+
     def stored(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Return ``arguments`` as they are to be stored: credentials that somebody wrote in the clear encrypted."""
         return Arguments.of(arguments).stored()
@@ -64,6 +67,10 @@ class ServiceJob:
     def masked(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Return ``arguments`` with credentials as asterisks."""
         return Arguments.of(arguments).masked()
+
+    def links(self, execution: Execution) -> Sequence[Link]:
+        """Return nothing: the run's own page has it all."""
+        return ()
 
     def forget(self, execution_ids: Sequence[int]) -> None:
         """Nothing is kept beside the executions themselves."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.urls import reverse
+
 from scheduler import job_types
-from scheduler.exceptions import InvalidSchedule
-from scheduler.job_types import Outcome, RunContext
-from scheduler.models import Execution
+from scheduler.exceptions import InvalidJob, InvalidSchedule
+from scheduler.job_types import Link, Outcome, RunContext
+from scheduler.models import Execution, Status
 from scheduler.quartz import InvalidExpression, QuartzExpression
 from scheduler.schedule import Schedule
 from zementis.arguments import Arguments
@@ -36,6 +38,14 @@ class ZementisJobs:
             except InvalidExpression as refusal:
                 raise InvalidSchedule("expression", str(refusal)) from None
 
+    def check_together(self, arguments: Mapping[str, Any], schedule: Schedule) -> None:
+        """Raise ``InvalidJob`` unless the range of data moves along with an expression, or is fixed for one instant."""
+        periodic = Arguments.from_json(arguments).periodic
+        if schedule.expression is not None and not periodic:
+            raise InvalidJob("arguments", "a job with an expression needs data_from_previous_seconds")
+        if schedule.expression is None and periodic:
+            raise InvalidJob("arguments", "a job for one instant needs data_from and data_to")
+
     def stored(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Return them as they are: a scoring job has no secrets."""
         return dict(arguments)
@@ -50,6 +60,15 @@ class ZementisJobs:
     def masked(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Return ``arguments``: there is no secret in them."""
         return dict(arguments)
+
+    def links(self, execution: Execution) -> Sequence[Link]:
+        """Return the plot of the inferences of a run that stored some."""
+        from zementis import inference_pages
+
+        if Status(execution.status) not in inference_pages.SHOWN:
+            return ()
+        address = reverse("admin:zementis_inferences", args=[execution.pk])
+        return (Link("Inferences", address, "zementis.view_inferencepage"),)
 
     def forget(self, execution_ids: Sequence[int]) -> None:
         """Delete the inferences of these executions, inside the caller's transaction."""

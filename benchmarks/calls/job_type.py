@@ -8,7 +8,7 @@ from typing import Any
 import requests
 
 from scheduler import job_types
-from scheduler.job_types import Outcome, RunContext
+from scheduler.job_types import Link, Outcome, RunContext
 from scheduler.models import Execution, Status
 from scheduler.schedule import Schedule
 
@@ -35,6 +35,9 @@ class CallJob:
     def check_schedule(self, schedule: Schedule) -> None:
         """Any will do."""
 
+    def check_together(self, arguments: Mapping[str, Any], schedule: Schedule) -> None:
+        """Take any schedule with any arguments."""
+
     def stored(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         return dict(arguments)
 
@@ -45,6 +48,10 @@ class CallJob:
 
     def masked(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         return dict(arguments)
+
+    def links(self, execution: Execution) -> Sequence[Link]:
+        """Return nothing: the run's own page has it all."""
+        return ()
 
     def forget(self, execution_ids: Sequence[int]) -> None:
         """Nothing is kept."""

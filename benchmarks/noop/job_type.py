@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from scheduler import job_types
-from scheduler.job_types import Outcome, RunContext
+from scheduler.job_types import Link, Outcome, RunContext
 from scheduler.models import Execution, Status
 from scheduler.schedule import Schedule
 
@@ -23,6 +23,9 @@ class NoopJob:
     def check_schedule(self, schedule: Schedule) -> None:
         """Any will do."""
 
+    def check_together(self, arguments: Mapping[str, Any], schedule: Schedule) -> None:
+        """Take any schedule with any arguments."""
+
     def stored(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         return dict(arguments)
 
@@ -31,6 +34,10 @@ class NoopJob:
 
     def masked(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         return dict(arguments)
+
+    def links(self, execution: Execution) -> Sequence[Link]:
+        """Return nothing: the run's own page has it all."""
+        return ()
 
     def forget(self, execution_ids: Sequence[int]) -> None:
         """Nothing is kept."""

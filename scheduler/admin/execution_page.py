@@ -9,10 +9,11 @@ from typing import Any
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 
-from scheduler import clock
+from scheduler import clock, job_types
 from scheduler.admin.base import Crumb
 from scheduler.console import words
 from scheduler.console.runs import usual_seconds
+from scheduler.exceptions import UnknownJobType
 from scheduler.models import Execution, Payload, Reason, Status, Trigger
 
 WHY = {
@@ -54,6 +55,7 @@ def response(
         "arguments": shown,
         "refused": edited is not None,
         "edited": edited if edited is not None else words.pretty(shown) if shown is not None else None,
+        "links": links(request, execution),
         "may_run": model_admin.has_run_permission(request),
         "may_see_job": request.user.has_perm("scheduler.view_job") or request.user.has_perm("scheduler.change_job"),
     }
@@ -91,6 +93,17 @@ def _live(model_admin: Any, request: HttpRequest, execution: Execution) -> dict[
         "payload": payload,
         "may_cancel": is_open and model_admin.has_cancel_permission(request),
     }
+
+
+def links(request: HttpRequest, execution: Execution) -> list[job_types.Link]:
+    """Return the pages that the kind of job has about a run that has ended, as far as the user may see them."""
+    if Status(execution.status).is_open:
+        return []
+    try:
+        known = job_types.get(execution.job.kind).links(execution)
+    except UnknownJobType:
+        return []
+    return [link for link in known if request.user.has_perm(link.permission)]
 
 
 def asked_by(execution: Execution) -> str:

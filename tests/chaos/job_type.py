@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 
 from scheduler import job_types
 from scheduler.exceptions import RunError
-from scheduler.job_types import Outcome, RunContext
+from scheduler.job_types import Link, Outcome, RunContext
 from scheduler.models import Execution, Status
 from scheduler.schedule import Schedule
 
@@ -28,6 +28,9 @@ class ChaosJob:
 
     def check_schedule(self, schedule: Schedule) -> None:
         """Any will do."""
+
+    def check_together(self, arguments: Mapping[str, Any], schedule: Schedule) -> None:
+        """Take any schedule with any arguments."""
 
     def stored(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         return dict(arguments)
@@ -58,6 +61,10 @@ class ChaosJob:
 
     def masked(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         return dict(arguments)
+
+    def links(self, execution: Execution) -> Sequence[Link]:
+        """Return nothing: the run's own page has it all."""
+        return ()
 
     def forget(self, execution_ids: Sequence[int]) -> None:
         from tests.chaos.models import Effect

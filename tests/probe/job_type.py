@@ -8,7 +8,7 @@ from django.db import DatabaseError, InterfaceError, connection
 
 from scheduler import job_types
 from scheduler.exceptions import InvalidJob, RunError
-from scheduler.job_types import Outcome, RunContext
+from scheduler.job_types import Link, Outcome, RunContext
 from scheduler.models import Execution, Status
 from scheduler.schedule import Schedule
 
@@ -34,6 +34,9 @@ class ProbeJob:
 
     def check_schedule(self, schedule: Schedule) -> None:
         """Any will do."""
+
+    def check_together(self, arguments: Mapping[str, Any], schedule: Schedule) -> None:
+        """Take any schedule with any arguments."""
 
     def stored(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         return dict(arguments)
@@ -63,6 +66,10 @@ class ProbeJob:
 
     def masked(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         return {**arguments, "secret": "********"} if "secret" in arguments else dict(arguments)
+
+    def links(self, execution: Execution) -> Sequence[Link]:
+        """Return nothing: the run's own page has it all."""
+        return ()
 
     def forget(self, execution_ids: Sequence[int]) -> None:
         from tests.probe.models import Effect

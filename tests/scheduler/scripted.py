@@ -10,7 +10,7 @@ from pytest_django import Settings
 
 from scheduler import heart, job_types, jobs, runner
 from scheduler.heart import Heart
-from scheduler.job_types import Outcome, RunContext
+from scheduler.job_types import Link, Outcome, RunContext
 from scheduler.models import Execution, Job, Status
 from scheduler.schedule import Schedule
 from tests.scheduler.factories import YEARLY, a_definition
@@ -37,6 +37,9 @@ class Scripted:
     def check_schedule(self, schedule: Schedule) -> None:
         pass
 
+    def check_together(self, arguments: Mapping[str, Any], schedule: Schedule) -> None:
+        """Take any schedule with any arguments."""
+
     def stored(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         return dict(arguments)
 
@@ -46,6 +49,10 @@ class Scripted:
 
     def masked(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         return dict(arguments)
+
+    def links(self, execution: Execution) -> Sequence[Link]:
+        """Return nothing: the run's own page has it all."""
+        return ()
 
     def forget(self, execution_ids: Sequence[int]) -> None:
         pass

@@ -1,4 +1,4 @@
-"""``manage.py pack_measurements``: make blocks of measurements that came in before there were blocks, or a few at a time.
+"""``manage.py pack_measurements``: make blocks of measurements that came in before there were blocks, or by ones.
 
 Ingest makes blocks of itself, from a thousand measurements of a device and type on. May run beside everything else.
 """
