@@ -319,6 +319,14 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
 # Proxies in front of us whose X-Forwarded-For is to be believed; 0: the peer is the client.
 TRUSTED_PROXIES = env.integer("TRUSTED_PROXIES", default=0, low=0, high=10)
 
+# -- Monitoring ------------------------------------------------------------------------------------------------------
+
+# What opens /metrics beside a login with the permission: a token, and addresses from which it is open.
+METRICS_TOKEN = env.text("METRICS_TOKEN", default="")
+METRICS_ALLOW_ADDRESSES = env.networks(
+    "METRICS_ALLOW_ADDRESSES", default=() if PRODUCTION else ("loopback",), words=("loopback",)
+)
+
 # -- Mail ------------------------------------------------------------------------------------------------------------
 
 EMAIL_HOST = env.text("EMAIL_HOST", default="localhost")

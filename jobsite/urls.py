@@ -8,6 +8,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from rest_framework.authentication import SessionAuthentication
 from rest_framework.permissions import IsAuthenticated
 
+from jobsite.metrics import metrics_view
 from jobsite.schedule_preview import SchedulePreviewView
 from voltmx.authentication import ClaimsAuthentication
 from zementis.authentication import CumulocityAuthentication
@@ -21,6 +22,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
         SchedulePreviewView.as_view(authentication_classes=EVERY_LOGIN),
         name="schedule_preview",
     ),
+    re_path(r"^metrics/?$", metrics_view, name="metrics"),
     re_path(
         r"^api/schema/?$",
         SpectacularAPIView.as_view(authentication_classes=EVERY_LOGIN, permission_classes=[IsAuthenticated]),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection, transaction
 
-from scheduler import job_types, limits
+from scheduler import job_types, limits, metrics
 from scheduler.arrays import integers
 from scheduler.calendars import store as calendars
 from scheduler.due import Batch, DueJob, to_microseconds
@@ -48,17 +49,21 @@ _DUE_ONE = f"{_STATE} WHERE job_id = %s AND next_fire_at <= %s FOR UPDATE"
 _LOCK_ONE = f"{_STATE} WHERE job_id = %s FOR UPDATE"
 # A second statement, so that it sees what was committed before the lock was had: an edit holds the same lock.
 _DEFINITIONS = """
-SELECT id, expression, zone, run_at, starts_at, ends_at, misfire, misfire_grace_seconds, overlap, calendars
+SELECT id, expression, zone, run_at, starts_at, ends_at, misfire, misfire_grace_seconds, overlap, calendars, kind
   FROM scheduler_job WHERE id = ANY(%s::bigint[])
 """
 
 
 def claim(*, limit: int) -> Claimed:
     """Claim up to ``limit`` due jobs and commit. Publish the hints afterwards with ``messages.publish``."""
+    began = time.perf_counter()
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_DUE, [limit])
         locked = cursor.fetchall()
-        return _claim(cursor, locked, now=locked[0][6]) if locked else Claimed((), 0)
+        claimed = _claim(cursor, locked, now=locked[0][6]) if locked else Claimed((), 0)
+    metrics.TICKS.add()
+    metrics.TICK.observe(time.perf_counter() - began)
+    return claimed
 
 
 def lock(cursor: Any, job_pk: int) -> DueJob | None:
@@ -81,7 +86,8 @@ def settle(job_pk: int, *, now: datetime) -> tuple[Hint, ...]:
 
 def _claim(cursor: Any, locked: Sequence[tuple[Any, ...]], *, now: int) -> Claimed:
     batch = Batch()
-    for job in _due_jobs(cursor, locked):
+    jobs = _due_jobs(cursor, locked)
+    for job in jobs:
         rows = len(batch.rows)
         try:
             batch.add(job, now)
@@ -93,7 +99,9 @@ def _claim(cursor: Any, locked: Sequence[tuple[Any, ...]], *, now: int) -> Claim
             _pause_broken(cursor, job.job_pk, problem)
     for job_pk in batch.replaced:
         replace_open(cursor, job_pk)
-    return Claimed(_write(cursor, batch), len(locked))
+    hints = _write(cursor, batch)
+    metrics.claimed(batch.rows, {job.job_pk: job.kind for job in jobs}, now=now)
+    return Claimed(hints, len(locked))
 
 
 _PAUSE_BROKEN = """
@@ -131,7 +139,7 @@ def _due_jobs(cursor: Any, states: Sequence[tuple[Any, ...]]) -> list[DueJob]:
     default_grace: int = settings.SCHEDULER_MISFIRE_GRACE_SECONDS
     jobs = []
     for job_pk, next_fire, recompute, last_number, open_runs, entry_id, _ in states:
-        _, expression, zone, run_at, starts_at, ends_at, misfire, grace, overlap, _ = definitions[job_pk]
+        _, expression, zone, run_at, starts_at, ends_at, misfire, grace, overlap, _, kind = definitions[job_pk]
         jobs.append(
             DueJob(
                 job_pk,
@@ -149,6 +157,7 @@ def _due_jobs(cursor: Any, states: Sequence[tuple[Any, ...]]) -> list[DueJob]:
                 default_grace if grace is None else grace,
                 overlap,
                 closed.get(job_pk),
+                kind,
             )
         )
     return jobs

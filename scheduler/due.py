@@ -47,6 +47,7 @@ class DueJob:
     grace_seconds: int
     overlap: str
     closed: Closed | None = None
+    kind: str = ""
 
     @property
     def schedule(self) -> Schedule:

@@ -12,12 +12,13 @@ import random
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
 
-from scheduler import history, limits, messages, outbox
+from scheduler import history, limits, messages, metrics, outbox
 from scheduler.job_types import Outcome
 from scheduler.messages import REPUBLISH_SECONDS, Hint
 from scheduler.models import Execution, Reason, Status
@@ -175,6 +176,11 @@ def _count(cursor: Any, ended: Sequence[tuple[int, int, int, bool]]) -> None:
 
 def _tell(ending: Ending, what: str | None) -> None:
     run = ending.run
+    if what == "run.retried":
+        metrics.RETRIED.add(run.job_kind)
+    elif what is not None:
+        # What was to be tried again and ended was cancelled meanwhile.
+        metrics.ENDED.add(run.job_kind, (Status.CANCELLED if ending.retries else ending.outcome.status).label)
     logger.log(
         logging.INFO if what else logging.WARNING,
         "%s kind=%s job=%s execution=%s attempt=%s outcome=%s",
@@ -272,7 +278,7 @@ def end_queued_locked(
                expires_at = clock_timestamp() + make_interval(days => j.retention_days)
           FROM scheduler_job j
          WHERE e.id = %s AND e.status = 0 AND j.id = e.job_id
-        RETURNING e.visible
+        RETURNING e.visible, j.kind
         """,
         [status.value, reason.value if reason else None, _listed(message), execution_id],
     )
@@ -283,8 +289,10 @@ def end_queued_locked(
         outbox.write(cursor, [execution_id])
         cursor.execute("UPDATE scheduler_jobstate SET open_runs = open_runs - 1 WHERE job_id = %s", [job_pk])
         release_held(cursor, job_pk)
+        transaction.on_commit(partial(metrics.SKIPPED.add, row[1], Reason.EXPIRED.value))
     else:
         _count(cursor, [(execution_id, job_pk, status.value, row[0])])
+        transaction.on_commit(partial(metrics.ENDED.add, row[1], status.label))
     return True
 
 
@@ -314,12 +322,20 @@ def rescue(*, limit: int = 200) -> int:
         Execution.objects.filter(status=Status.RUNNING)
         .extra(where=["lease_until < now()"])  # noqa: S610 - constant text
         .order_by("lease_until")
-        .values_list("pk", "job_id", "token", "worker", "attempt", "rescues", "job__max_retries", "concurrency_key")[
-            :limit
-        ]
+        .values_list(
+            "pk",
+            "job_id",
+            "token",
+            "worker",
+            "attempt",
+            "rescues",
+            "job__max_retries",
+            "concurrency_key",
+            "job__kind",
+        )[:limit]
     )
     rescued = 0
-    for execution_id, job_pk, token, worker, attempt, rescues, max_retries, key in lost:
+    for execution_id, job_pk, token, worker, attempt, rescues, max_retries, key, kind in lost:
         message = f"worker {worker} was lost during attempt {attempt}: its lease ran out"
         again = max_retries > 0 and rescues < settings.SCHEDULER_MAX_RESCUES
         done = False
@@ -334,6 +350,9 @@ def rescue(*, limit: int = 200) -> int:
             _publish_next(cursor, [key] if done else [])
         if done:
             rescued += 1
+            metrics.RESCUED.add(kind, "requeued" if again else "failed")
+            if not again:
+                metrics.ENDED.add(kind, Status.FAILED.label)
             logger.warning("run.rescued execution_id=%s again=%s why=%s", execution_id, again, message)
     return rescued
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from django.db import DatabaseError, InterfaceError, connection
 
-from scheduler import executions, notices, processes, retention
+from scheduler import executions, metrics, notices, processes, retention
 from scheduler.calendars import store as calendars
 from scheduler.models import Process
 from scheduler.sweep import Sweep
@@ -102,6 +102,7 @@ class Housekeeper(Chores):
         super().__init__(
             processes.name_of("beat"),
             Chore(2.0, lambda: processes.renew(self.name, Process.Kind.BEAT)),
+            Chore(metrics.FLUSH_SECONDS, metrics.flush),
             Chore(1.0, self._rescue),
             Chore(1.0, Sweep()),
         )
@@ -117,6 +118,7 @@ class Housekeeper(Chores):
 
     def _sign_off(self) -> None:
         processes.remove(self.name)
+        metrics.flush()
 
     def _rescue(self) -> None:
         if time.monotonic() - self._answering_since > RESCUE_AFTER_SECONDS:

@@ -16,7 +16,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from django.db import IntegrityError, OperationalError, connection, transaction
 
-from scheduler import claims, clock, dates, entries, job_types, messages, retention
+from scheduler import claims, clock, dates, entries, job_types, messages, metrics, retention
 from scheduler.calendars import store as calendars
 from scheduler.connections import gave_way, wait_briefly
 from scheduler.definition import Definition, check, check_json, differences
@@ -213,6 +213,7 @@ def run_now(job: Job, *, by: str, arguments: Mapping[str, Any] | None = None) ->
             release_held(cursor, job.pk)
         if hint is not None:
             transaction.on_commit(lambda: messages.publish([hint]))
+        transaction.on_commit(lambda: metrics.REQUESTED.add(job.kind))
         execution = Execution.objects.get(pk=execution_id)
     logger.info(
         "run.requested kind=%s job=%s execution=%s status=%s by=%r",

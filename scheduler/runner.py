@@ -13,7 +13,7 @@ from dataclasses import replace
 from django.conf import settings
 from django.db import InterfaceError, NotSupportedError, OperationalError, connection
 
-from scheduler import executions, job_types
+from scheduler import executions, job_types, metrics
 from scheduler.connections import prepared
 from scheduler.endings import Ending
 from scheduler.exceptions import RunError
@@ -56,6 +56,7 @@ def start(ids: Sequence[int]) -> list[Run]:
         # The connection may have died since this thread used it last, as all do when PostgreSQL is restarted.
         connection.close()
         taken = _start(ids)
+    metrics.started(taken)
     runs = [Run(started) for started in taken]
     for run in runs:
         heart.hold(run)
@@ -103,6 +104,7 @@ def _outcome(run: Run) -> Outcome:
         started.attempt,
     )
     _freshen()
+    began = time.monotonic()
     try:
         return _checked(job_types.get(started.job_kind).run(started.arguments, run))
     except RunCancelled:
@@ -126,6 +128,7 @@ def _outcome(run: Run) -> Outcome:
         if connection.connection is not None and (open_transaction or connection.errors_occurred):
             connection.close()
         _last_use.at = time.monotonic()
+        metrics.DURATION.observe(_last_use.at - began, started.job_kind)
 
 
 def _checked(outcome: Outcome) -> Outcome:

@@ -10,11 +10,18 @@ from contextlib import suppress
 from typing import Any
 
 from billiard import process as multiprocessing
-from celery.signals import worker_init, worker_process_init, worker_ready, worker_shutting_down
+from celery.signals import (
+    worker_init,
+    worker_process_init,
+    worker_process_shutdown,
+    worker_ready,
+    worker_shutdown,
+    worker_shutting_down,
+)
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
-from scheduler import executions, processes, runner
+from scheduler import executions, metrics, processes, runner
 from scheduler.connections import lose_idle_transactions
 from scheduler.lanes import Lanes
 from scheduler.models import Process
@@ -40,6 +47,7 @@ class Presence(threading.Thread):
     def run(self) -> None:
         while not self._stopping.is_set():
             self._try(self._renew)
+            self._try(metrics.flush)
             self._stopping.wait(RENEW_EVERY_SECONDS)
         self._try(lambda: processes.remove(self.name))
         connection.close()
@@ -112,6 +120,13 @@ def _hand_back() -> None:
     runner.stop_all()
 
 
+@worker_process_shutdown.connect  # type: ignore[untyped-decorator]
+@worker_shutdown.connect  # type: ignore[untyped-decorator]
+def _count_up(**_: Any) -> None:
+    """Add what was counted last: the ends of runs while the worker was stopping."""
+    metrics.flush_at_end()
+
+
 @worker_process_init.connect  # type: ignore[untyped-decorator]
 def _begin_in_child(**_: Any) -> None:
     """Give the child a lane, so that the runs of a message share starts and ends here too, and have it obey.
@@ -120,6 +135,7 @@ def _begin_in_child(**_: Any) -> None:
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, {HAND_BACK})
     _lanes[:] = [runner.lanes(1)]
+    metrics.flush_by_timer()
     threading.Thread(target=_hand_back_when_told, name="scheduler-obey", daemon=True).start()
 
 

@@ -5,6 +5,7 @@ from scheduler.models.change import JobChange
 from scheduler.models.execution import Attempt, Execution, Payload, Reason, Status, Trigger
 from scheduler.models.job import Job, JobCounter, JobState
 from scheduler.models.limit import Limit
+from scheduler.models.metric import Metric
 from scheduler.models.notice import Notice
 from scheduler.models.process import Leader, Process
 from scheduler.models.upkeep import Removal, RetentionChange
@@ -20,6 +21,7 @@ __all__ = [
     "Leader",
     "Limit",
     "Notice",
+    "Metric",
     "Payload",
     "Process",
     "Reason",
