@@ -1,19 +1,21 @@
-"""The list of all jobs. PostgreSQL writes the JSON itself, some thousand jobs at a time.
+"""The lists of all jobs and of a job's runs. PostgreSQL writes the JSON itself, a thousand rows at a time.
 
-Making 10,000 rows into Python values and those into JSON takes three times as long as the whole answer does this way.
-The batches follow the index on (kind, number), and nothing is held between them: no cursor, no transaction, no list.
-One ``concat`` for each row, and times as PostgreSQL prints them, take a third less than ``||`` and ``to_char`` do.
+Making rows into Python values and those into JSON takes several times as long as the whole answer does this way.
+The batches follow the indexes on (kind, number) and (job, number), and nothing is held between them: no cursor, no
+transaction, no list. One ``concat`` for each row, and times as PostgreSQL prints them, take a third less than ``||`` and
+``to_char`` do.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from django.conf import settings
 from django.db import connection
 
 # Larger answers cost PostgreSQL fresh memory for each, and from some 2,500 on a sort of all jobs.
 _BATCH = 1000
+_ABOVE_ALL = 2**63 - 1
 _LIST = """
 WITH batch AS (
     SELECT j.number, j.name, j.description, coalesce(j.schedule_text, j.expression) AS expression, j.updated_by,
@@ -47,15 +49,50 @@ SELECT count(*), max(number), string_agg(concat(
 """
 
 
+_RUNS = """
+WITH batch AS (
+    SELECT number, date_trunc('second', coalesce(started_at, ended_at) AT TIME ZONE %(zone)s) AS started,
+           date_trunc('second', ended_at AT TIME ZONE %(zone)s) AS ended,
+           coalesce(floor(extract(epoch FROM ended_at - started_at) * 1000), 0)::bigint AS milliseconds,
+           frequency, status, complete
+      FROM scheduler_execution
+     WHERE job_id = %(job)s AND number < %(after)s AND status IN (2, 3, 4, 6) AND visible
+     ORDER BY number DESC LIMIT %(limit)s
+)
+SELECT count(*), min(number), string_agg(concat(
+           '{"jobRunId":', number, ',"jobStartTime":"', started, '","jobEndTime":"', ended,
+           '","jobDuration":', milliseconds,
+           ',"executionFrequency":', coalesce(to_json(frequency)::text, 'null'),
+           CASE WHEN status IN (2, 3) THEN ',"executionStatus":"Success"' ELSE ',"executionStatus":"Fail"' END,
+           CASE WHEN complete THEN ',"completeHistory":true}' ELSE ',"completeHistory":false}' END
+       ), ',')
+  FROM batch
+"""
+
+
 def pieces(*, batch: int = _BATCH) -> Iterator[str]:
     """Yield the text of "Get All Jobs", by id: a list of objects with the reference's members in their order.
 
     The figures are counters kept with each job. A percentage is a whole number, and the two of a job add up to 100.
     """
-    after, opening = 0, "["
+    return _written(_LIST, {"after": 0}, batch)
+
+
+def runs(job_pk: int, *, batch: int = _BATCH) -> Iterator[str]:
+    """Yield the text of "Get Job History", newest first: the ended runs that the history strategy shows.
+
+    Durations are milliseconds. A run that was cancelled before it began starts and ends at its end.
+    """
+    return _written(_RUNS, {"after": _ABOVE_ALL, "job": job_pk}, batch)
+
+
+def _written(statement: str, parameters: Mapping[str, int], batch: int) -> Iterator[str]:
+    """Yield the text of a JSON list; a batch tells how many rows it has, and the number that the next one begins after."""
+    after, opening = parameters["after"], "["
     while True:
         with connection.cursor() as cursor:
-            cursor.execute(_LIST, {"after": after, "limit": batch, "zone": settings.VOLTMX_TIME_ZONE})
+            given = {**parameters, "after": after, "limit": batch, "zone": settings.VOLTMX_TIME_ZONE}
+            cursor.execute(statement, given)
             found, last, text = cursor.fetchone()
         if found:
             yield opening + text

@@ -16,7 +16,6 @@ from voltmx import arguments as service_arguments
 from voltmx import frequency
 from voltmx.arguments import Arguments
 from voltmx.frequency import Frequency, InvalidFrequency
-from voltmx.jsontext import dumps
 from voltmx.reading import Problems, Reader
 
 ACTIVE, INACTIVE = "Active", "Inactive"
@@ -238,15 +237,3 @@ def shown_run_in_full(execution: Execution, attempts: Iterable[Attempt]) -> dict
         "request": payload.request if payload else None,
         "response": payload.response if payload else None,
     }
-
-
-def streamed(rows: Iterable[Mapping[str, Any]], *, batch: int = 500) -> Iterable[str]:
-    """Yield the text of a JSON list, some rows at a time."""
-    buffer: list[str] = []
-    opening = "["
-    for row in rows:
-        buffer.append(dumps(row))
-        if len(buffer) >= batch:
-            yield opening + ",".join(buffer)
-            opening, buffer = ",", []
-    yield opening + ",".join(buffer) + "]" if buffer or opening == "[" else "]"

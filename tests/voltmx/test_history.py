@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,6 +12,8 @@ from scheduler import executions, jobs
 from scheduler.job_types import Outcome
 from scheduler.models import Execution, Job, Status
 from tests.voltmx.wire import SUCCESS, Wire, failure, sample
+from voltmx import listing
+from voltmx.serializers import shown_run
 
 HISTORY = "/admin/api/jobs/history/2"
 DONE = Outcome(Status.SUCCEEDED, (), {"method": "POST"}, {"status": 200})
@@ -60,6 +63,33 @@ def test_history_shows_the_members_of_the_reference_newest_first(wire: Wire) -> 
         rows = wire.get(path)
         assert rows == expected
         assert [list(row) for row in rows] == [list(row) for row in expected]
+
+
+def test_the_list_says_of_each_run_what_the_run_says_itself(wire: Wire, settings: Any) -> None:
+    settings.VOLTMX_TIME_ZONE = "Europe/Amsterdam"
+    wire.create(sample(jobFrequency="41 5 * * * ? *", historyStrategy="MINIMAL"))
+    start = datetime(2026, 10, 25, 0, 59, 59, 999_500, tzinfo=UTC)
+    settle(ran(wire, DONE), start=start, seconds=1.0005)
+    settle(ran(wire, Outcome(Status.WARNED, ("perhaps",))), start=start, seconds=3600.9999)
+    settle(ran(wire, FAILED), start=start, seconds=0.0009)
+    before_it_began = jobs.run_now(Job.objects.get(), by="admin")
+    assert executions.cancel(before_it_began, by="admin")
+    Execution.objects.filter(number=1).update(frequency=None)
+    Execution.objects.filter(number=2).update(frequency='\\ "ü" \u2028 😀')
+    rows = wire.get(HISTORY)
+    assert [row["jobRunId"] for row in rows] == [4, 3, 2, 1]
+    assert rows == [shown_run(run) for run in Execution.objects.order_by("-number")]
+    assert [row["jobDuration"] for row in rows] == [0, 0, 3600999, 1000]
+
+
+def test_a_long_history_comes_in_pieces_without_a_gap(wire: Wire) -> None:
+    wire.create(sample(historyStrategy="MINIMAL"))
+    for _ in range(5):
+        ran(wire, DONE)
+    job = Job.objects.get()
+    texts = list(listing.runs(job.pk, batch=2))
+    assert ([row["jobRunId"] for row in json.loads("".join(texts))], len(texts)) == ([5, 4, 3, 2, 1], 4)
+    assert list(listing.runs(0)) == ["[]"]
 
 
 @pytest.mark.parametrize(

@@ -91,8 +91,7 @@ class History(JobsView):
 
     def get(self, request: Request, number: str) -> StreamingHttpResponse:
         """Return the ended runs that the history strategy shows, newest first."""
-        runs = Execution.objects.of(job_of(number)).history().newest_first().iterator(chunk_size=1000)
-        return stream(serializers.streamed(serializers.shown_run(run) for run in runs))
+        return stream(listing.runs(job_of(number).pk))
 
 
 class Run(JobsView):
