@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("scheduler", "0006_calendar")]
+    dependencies = [("scheduler", "0011_upkeep")]
 
     operations = [
         migrations.CreateModel(
