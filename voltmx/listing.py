@@ -2,8 +2,8 @@
 
 Making rows into Python values and those into JSON takes several times as long as the whole answer does this way.
 The batches follow the indexes on (kind, number) and (job, number), and nothing is held between them: no cursor, no
-transaction, no list. One ``concat`` for each row, and times as PostgreSQL prints them, take a third less than ``||`` and
-``to_char`` do.
+transaction, no list. One ``concat`` for each row, and times as PostgreSQL prints them, take a third less than ``||``
+and ``to_char`` do.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def runs(job_pk: int, *, batch: int = _BATCH) -> Iterator[str]:
 
 
 def _written(statement: str, parameters: Mapping[str, int], batch: int) -> Iterator[str]:
-    """Yield the text of a JSON list; a batch tells how many rows it has, and the number that the next one begins after."""
+    """Yield the text of a JSON list; a batch tells its size, and after which number the next one begins."""
     after, opening = parameters["after"], "["
     while True:
         with connection.cursor() as cursor:
