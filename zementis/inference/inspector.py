@@ -12,7 +12,7 @@ import resource
 import sys
 from typing import Any
 
-from zementis.inference import comparison, jvm, onnx, onnx_graph, pmml, pypmml, samples
+from zementis.inference import comparison, jvm, onnx, onnx_graph, pmml, pypmml, samples, verification
 from zementis.inference.archive import unpack
 from zementis.inference.description import Engine, ModelDescription
 from zementis.inference.errors import INVALID_ONNX, INVALID_XML, InvalidModel, ScoringError
@@ -107,6 +107,7 @@ def _pmml(model: bytes, limits: Limits) -> ModelDescription:
             reason = f"Its trees are compiled and agree with pypmml on {samples.ROWS} made-up rows; no Java is needed."
         else:
             reason = f"Runs on pypmml: its trees can be compiled, but {difference}."
+    verified = verification.verify(document, compiled if compiled is not None and engine == "trees" else reference)
     return ModelDescription(
         name=document.name,
         description=document.description,
@@ -116,7 +117,7 @@ def _pmml(model: bytes, limits: Limits) -> ModelDescription:
         outputs=reference.outputs,
         accepts_missing=document.accepts_missing,
         engine=engine,
-        engine_reason=reason,
+        engine_reason=f"{reason} {verified}".rstrip(),
         creation_date=document.creation_date,
     )
 
