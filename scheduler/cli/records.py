@@ -1,0 +1,76 @@
+"""Jobs and runs as plain values: what is printed as JSON, and what tables are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from scheduler.cli.entries import entry_of
+from scheduler.cli.planning import upcoming
+from scheduler.console.words import said_by
+from scheduler.exceptions import InvalidSchedule, UnknownJobType
+from scheduler.models import Execution, Job, Status
+from scheduler.schedule import Schedule
+
+
+def job_record(job: Job) -> dict[str, Any]:
+    """Return a job as a line of a list. Instants are ISO 8601 in UTC. Needs the job's state."""
+    state = job.state
+    return {
+        "kind": job.kind,
+        "number": job.number,
+        "name": job.name,
+        "active": job.active,
+        "schedule": job.frequency or _iso(job.run_at),
+        "zone": job.zone,
+        "next_fire_at": _iso(state.next_fire_at),
+        "open_runs": state.open_runs,
+        "last_status": None if state.last_status is None else Status(state.last_status).label,
+        "last_ended_at": _iso(state.last_ended_at),
+        "runs": state.total_count,
+        "succeeded": state.success_count,
+        "warned": state.warning_count,
+        "failed": state.failure_count,
+    }
+
+
+def job_details(job: Job, *, calendars: Mapping[int, str], now: datetime, fires: int) -> dict[str, Any]:
+    """Return a job with its definition as files have it, secrets as asterisks, and its next fires."""
+    try:
+        definition: dict[str, Any] | None = entry_of(job, calendars=calendars)
+    except UnknownJobType:
+        definition = None
+    try:
+        coming = upcoming(Schedule.of(job), now=now, count=fires) if job.active else []
+    except InvalidSchedule:
+        coming = []
+    return {
+        **job_record(job),
+        "created_at": _iso(job.created_at),
+        "created_by": job.created_by,
+        "updated_at": _iso(job.updated_at),
+        "updated_by": job.updated_by,
+        "definition": definition,
+        "next_fires": [_iso(fire) for fire in coming],
+    }
+
+
+def run_record(execution: Execution) -> dict[str, Any]:
+    """Return a run as a line of a history. The duration is in milliseconds."""
+    return {
+        "number": execution.number,
+        "status": Status(execution.status).label,
+        "trigger": execution.get_trigger_display(),
+        "scheduled_for": _iso(execution.scheduled_for),
+        "started_at": _iso(execution.started_at),
+        "ended_at": _iso(execution.ended_at),
+        "duration_ms": execution.duration_ms,
+        "attempt": execution.attempt,
+        "worker": execution.worker,
+        "messages": said_by(execution),
+    }
+
+
+def _iso(instant: datetime | None) -> str | None:
+    return None if instant is None else instant.isoformat()
