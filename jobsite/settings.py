@@ -75,6 +75,7 @@ INSTALLED_APPS = [
     "django_celery_beat",
     "jobsite",
     "scheduler",
+    "accounts",
     "voltmx",
     "zementis",
     # Applications of your own; one with a module `job_type` adds kinds of jobs.
@@ -82,6 +83,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "jobsite.health.HealthMiddleware",
+    "accounts.origin.OriginMiddleware",
     "voltmx.middleware.VendorErrorsMiddleware",
     "zementis.middleware.SurfaceErrorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
@@ -162,6 +164,7 @@ UNFOLD = {
     "STYLES": ["scheduler.admin.site.stylesheet"],
     "SCRIPTS": ["scheduler.admin.site.script"],
     "DASHBOARD_CALLBACK": "scheduler.admin.dashboard.context",
+    "LOGIN": {"form": "accounts.login_form.LoginForm"},
     "SIDEBAR": {"show_search": True, "navigation": "scheduler.admin.site.navigation"},
 }
 
@@ -247,8 +250,6 @@ VOLTMX_MIN_INTERVAL_MINUTES = env.integer("VOLTMX_MIN_INTERVAL_MINUTES", default
 VOLTMX_TOKEN_SECONDS = env.integer("VOLTMX_TOKEN_SECONDS", default=3600, low=60, high=86400)
 # A login ends this long after its last refresh.
 VOLTMX_SESSION_SECONDS = env.integer("VOLTMX_SESSION_SECONDS", default=86400, low=60, high=31536000)
-VOLTMX_LOGIN_ATTEMPTS = env.integer("VOLTMX_LOGIN_ATTEMPTS", default=10, low=1, high=10000)
-VOLTMX_LOGIN_WINDOW_SECONDS = env.integer("VOLTMX_LOGIN_WINDOW_SECONDS", default=900, low=1, high=86400)
 VOLTMX_BODY_LIMIT_BYTES = env.integer("VOLTMX_BODY_LIMIT_BYTES", default=1 << 20, low=1024, high=1 << 26)
 # More servers of the registry, beside its rows: service=url or service:version=url.
 VOLTMX_SERVICES = env.addresses("VOLTMX_SERVICES", schemes=("http", "https"))
@@ -316,6 +317,9 @@ X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = env.integer("UPLOAD_LIMIT_BYTES", default=64 * 1024 * 1024, low=1024, high=1 << 31)
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
 
+# How many logins may fail for one account before it has to wait, at all doors together; an address may five times that.
+LOGIN_ATTEMPTS = env.integer("LOGIN_ATTEMPTS", default=10, low=1, high=10000)
+LOGIN_WINDOW_SECONDS = env.integer("LOGIN_WINDOW_SECONDS", default=900, low=1, high=86400)
 # Proxies in front of us whose X-Forwarded-For is to be believed; 0: the peer is the client.
 TRUSTED_PROXIES = env.integer("TRUSTED_PROXIES", default=0, low=0, high=10)
 

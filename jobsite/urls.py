@@ -8,6 +8,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from rest_framework.authentication import SessionAuthentication
 from rest_framework.permissions import IsAuthenticated
 
+from accounts import console_login
 from jobsite.metrics import metrics_view
 from jobsite.schedule_preview import SchedulePreviewView
 from voltmx.authentication import ClaimsAuthentication
@@ -40,6 +41,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     ),
     path("", include("voltmx.urls")),
     path("", include("zementis.urls")),
+    path("admin/login/", console_login.login),
     path("admin/", admin.site.urls),
     # What a person types; nothing else is ever redirected, as a POST would lose its body.
     re_path(r"^(?:admin)?\Z", RedirectView.as_view(pattern_name="admin:index", http_method_names=["get", "head"])),

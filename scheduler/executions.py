@@ -17,7 +17,7 @@ from typing import Any
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
 
-from scheduler import limits, messages
+from scheduler import deeds, limits, messages
 from scheduler.endings import ask_to_stop, end_queued, end_queued_locked, finish, finish_many, rescue
 from scheduler.history import storable_text
 from scheduler.models import Execution, Reason, Status
@@ -189,6 +189,8 @@ def cancel(execution: Execution, *, by: str) -> bool:
             return False
         ended = end_queued_locked(cursor, execution.pk, execution.job_id, status=Status.CANCELLED, message=message)
         asked = not ended and ask_to_stop(cursor, execution.pk, message=message)
+        if ended or asked:
+            deeds.run_cancelled.send(sender=Execution, execution=execution, by=by)
     if ended or asked:
         logger.info("run.%s execution_id=%s by=%r", "cancelled" if ended else "cancel_requested", execution.pk, by)
     return ended or asked

@@ -16,7 +16,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from django.db import IntegrityError, OperationalError, connection, transaction
 
-from scheduler import claims, clock, dates, entries, job_types, messages, metrics, retention
+from scheduler import claims, clock, dates, deeds, entries, job_types, messages, metrics, retention
 from scheduler.calendars import store as calendars
 from scheduler.connections import gave_way, wait_briefly
 from scheduler.definition import Definition, check, check_json, differences
@@ -215,6 +215,7 @@ def run_now(job: Job, *, by: str, arguments: Mapping[str, Any] | None = None) ->
             transaction.on_commit(lambda: messages.publish([hint]))
         transaction.on_commit(lambda: metrics.REQUESTED.add(job.kind))
         execution = Execution.objects.get(pk=execution_id)
+        deeds.run_requested.send(sender=Job, job=job, execution=execution, by=by)
     logger.info(
         "run.requested kind=%s job=%s execution=%s status=%s by=%r",
         job.kind,

@@ -1,4 +1,7 @@
-"""Who calls: the claims token, sent bare in ``X-VoltMX-Authorization`` (older clients: ``X-Kony-Authorization``)."""
+"""Who calls: the claims token, sent bare in ``X-VoltMX-Authorization`` (older clients: ``X-Kony-Authorization``).
+
+An API token does as well, as ``Authorization: Bearer …``, where there is no claims token.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
+from accounts import tokens as api_tokens
+from accounts.origin import address_of
 from voltmx import tokens
 
 HEADERS = ("X-VoltMX-Authorization", "X-Kony-Authorization")
@@ -18,13 +23,13 @@ def token_of(request: Request) -> str:
 
 
 class ClaimsAuthentication(BaseAuthentication):
-    """Accepts live claims tokens."""
+    """Accepts live claims tokens, and API tokens of this surface."""
 
     def authenticate(self, request: Request) -> tuple[AbstractBaseUser, str] | None:
         """Return user and token, None without a token. Raises ``AuthenticationFailed`` for a bad one."""
         token = token_of(request)
         if not token:
-            return None
+            return self._bearer(request)
         try:
             return tokens.session_of(token, tokens.CLAIMS).user, token
         except tokens.BadToken:
@@ -33,3 +38,12 @@ class ClaimsAuthentication(BaseAuthentication):
     def authenticate_header(self, request: Request) -> str:
         """Return what makes DRF answer 401 rather than 403."""
         return HEADERS[0]
+
+    def _bearer(self, request: Request) -> tuple[AbstractBaseUser, str] | None:
+        token = api_tokens.bearer_of(request.headers.get("Authorization", ""))
+        if token is None:
+            return None
+        try:
+            return api_tokens.user_of(token, surface="voltmx", address=address_of(request._request)), token
+        except api_tokens.BadToken:
+            raise AuthenticationFailed("The bearer token is not valid, or no longer") from None

@@ -18,6 +18,7 @@ from django.http.multipartparser import MultiPartParserError
 from rest_framework import exceptions
 from rest_framework.response import Response
 
+from accounts.lockout import LockedOut
 from scheduler.exceptions import InvalidJob, JobNotFound, NameTaken, NumberTaken
 from voltmx.frequency import InvalidFrequency
 from voltmx.jsontext import UnreadableJson
@@ -49,14 +50,6 @@ class BrokenBody(Exception):
 
 class WrongMediaType(Exception):
     """A request's body is in a form that its address does not take."""
-
-
-class TooManyLogins(Exception):
-    """Too many logins failed for this account or from this address; ``seconds`` until the next may be tried."""
-
-    def __init__(self, seconds: int) -> None:
-        super().__init__("too many failed logins")
-        self.seconds = seconds
 
 
 def success() -> Response:
@@ -99,7 +92,7 @@ def refusal_of(error: Exception) -> tuple[int, str, Details, dict[str, str]]:
             return 400, "The body breaks off or is garbled", None, {}
         case WrongMediaType() | exceptions.UnsupportedMediaType():
             return 415, "The Content-Type must be application/json", None, {}
-        case TooManyLogins():
+        case LockedOut():
             return (
                 429,
                 f"Too many failed logins; try again in {error.seconds} seconds",

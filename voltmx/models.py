@@ -1,4 +1,4 @@
-"""Tables of this surface: the service registry, the sessions behind claims tokens, the counters of failed logins."""
+"""Tables of this surface: the service registry and the sessions behind claims tokens."""
 
 from __future__ import annotations
 
@@ -102,22 +102,3 @@ class AccountSession(models.Model):
 
     def __str__(self) -> str:
         return f"session of user {self.user_id}"
-
-
-class LoginCounter(models.Model):
-    """How often a login failed lately, per account and per address. The key is a hash, so that no row names anybody."""
-
-    class Scope(models.TextChoices):
-        ACCOUNT = "account"
-        ADDRESS = "address"
-
-    scope = models.CharField(max_length=8, choices=Scope.choices)
-    key = models.CharField(max_length=64)
-    attempts = models.PositiveIntegerField()
-    window_ends_at = models.DateTimeField(db_index=True)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["scope", "key"], name="login_counter_unique")]
-
-    def __str__(self) -> str:
-        return f"{self.attempts} attempts of one {self.scope}"

@@ -72,14 +72,18 @@ def renew(refresh_token: str) -> tuple[AbstractBaseUser, Issued]:
     return session.user, _issue(session, now)
 
 
-def close_session(token: str) -> None:
-    """Revoke every token of the session that a token of either sort belongs to. Raises ``BadToken``."""
+def close_session(token: str) -> AbstractBaseUser:
+    """Revoke every token of the session that a token of either sort belongs to, and return whose it was.
+
+    Raises ``BadToken``.
+    """
     try:
         session = session_of(token, CLAIMS)
     except BadToken:
         session = session_of(token, REFRESH)
     AccountSession.objects.filter(pk=session.pk).delete()
     logger.info("session.closed user=%s", session.user_id)
+    return session.user
 
 
 def _issue(session: AccountSession, now: datetime) -> Issued:

@@ -1,4 +1,7 @@
-"""Who asks: Basic credentials as the vendor's clients send them, with or without a tenant in front of the user."""
+"""Who asks: Basic credentials as the vendor's clients send them, with or without a tenant in front of the user.
+
+An API token does as well, as ``Authorization: Bearer …``.
+"""
 
 from __future__ import annotations
 
@@ -12,16 +15,17 @@ import time
 from collections import OrderedDict
 from typing import Any
 
-from django.contrib.auth import authenticate
 from django.contrib.auth.models import AbstractBaseUser, User
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed, Throttled
 from rest_framework.request import Request
 
+from accounts import doors, tokens
+from accounts.lockout import LockedOut
+from accounts.origin import address_of
+
 _REMEMBER_SECONDS = 300.0
 _REMEMBERED = 1_000
-_FAILURES_ALLOWED = 20
-_FAILURES_SECONDS = 60.0
 _LONGEST = 4_096
 
 
@@ -63,38 +67,7 @@ class VerifiedCredentials:
         return hmac.new(self._key, text.encode("utf-8", "surrogatepass"), hashlib.sha256).digest()
 
 
-class FailureLimit:
-    """Counts failed logins per user and address, so that passwords cannot be tried at leisure."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._failures: OrderedDict[tuple[str, str], list[float]] = OrderedDict()
-
-    def check(self, key: tuple[str, str]) -> None:
-        """Raise ``Throttled`` after too many recent failures."""
-        now = time.monotonic()
-        with self._lock:
-            recent = [when for when in self._failures.get(key, []) if when > now - _FAILURES_SECONDS]
-            if len(recent) >= _FAILURES_ALLOWED:
-                raise Throttled(wait=max(1.0, recent[0] + _FAILURES_SECONDS - now))
-
-    def count(self, key: tuple[str, str]) -> None:
-        """Count a failure."""
-        now = time.monotonic()
-        with self._lock:
-            recent = [when for when in self._failures.pop(key, []) if when > now - _FAILURES_SECONDS]
-            self._failures[key] = [*recent, now][-_FAILURES_ALLOWED:]
-            while len(self._failures) > _REMEMBERED:
-                self._failures.popitem(last=False)
-
-    def clear(self) -> None:
-        """Forget all."""
-        with self._lock:
-            self._failures.clear()
-
-
 verified = VerifiedCredentials()
-failures = FailureLimit()
 
 
 class CumulocityAuthentication(BaseAuthentication):
@@ -119,8 +92,13 @@ class CumulocityAuthentication(BaseAuthentication):
         return f'{scheme} realm="Cumulocity"'
 
     def bearer(self, request: Request, token: str) -> tuple[AbstractBaseUser, Any] | None:
-        """Return the user of a bearer token. None are given out yet, so none is right."""
-        raise AuthenticationFailed
+        """Return the user of an API token of this surface. Raises ``AuthenticationFailed``, ``Throttled``."""
+        try:
+            return tokens.user_of(token, surface="zementis", address=address_of(request._request)), token
+        except tokens.BadToken:
+            raise AuthenticationFailed from None
+        except LockedOut as refusal:
+            raise Throttled(wait=refusal.seconds) from None
 
     def _verified(self, request: Request, name: str, password: str) -> AbstractBaseUser:
         if "\x00" in name:
@@ -128,14 +106,13 @@ class CumulocityAuthentication(BaseAuthentication):
         user = User.objects.filter(username=name).first()
         if user is not None and user.is_active and verified.known(user, password):
             return user
-        key = (name[:150], request.META.get("REMOTE_ADDR", ""))
-        failures.check(key)
-        found = authenticate(request._request, username=name, password=password)
+        try:
+            found = doors.enter(request._request, name=name, password=password, door="zementis")
+        except LockedOut as refusal:
+            raise Throttled(wait=refusal.seconds) from None
         if found is None:
-            failures.count(key)
             raise AuthenticationFailed
-        if isinstance(found, User):
-            verified.remember(found, password)
+        verified.remember(found, password)
         return found
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ("jobsite", "scheduler", "voltmx", "zementis")
+ROOMS = ("accounts", "jobsite", "scheduler", "voltmx", "zementis")
 LONGEST = 450
 
 

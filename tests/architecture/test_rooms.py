@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ("jobsite", "scheduler", "voltmx", "zementis")
+ROOMS = ("accounts", "jobsite", "scheduler", "voltmx", "zementis")
 
 
 def lint(directory: Path, *options: str) -> subprocess.CompletedProcess[str]:
@@ -31,6 +31,9 @@ FORBIDDEN = (
     ("voltmx.job_type", "zementis.job_type"),
     ("scheduler.jobs", "voltmx.job_type"),
     ("zementis.job_type", "jobsite.health"),
+    ("scheduler.jobs", "accounts.tokens"),
+    ("accounts.tokens", "voltmx.tokens"),
+    ("accounts.doors", "rest_framework"),
     ("scheduler.jobs", "scheduler.beat"),
     ("scheduler.models.job", "scheduler.executions"),
     ("scheduler.misfire", "scheduler.models"),

@@ -218,7 +218,7 @@ def test_old_sessions_are_cleaned_up_by_the_next_login(wire: Wire, user: User, s
 def test_too_many_failed_logins_cost_a_wait_even_with_the_right_password(
     user: User, stranger: Wire, settings: Any
 ) -> None:
-    settings.VOLTMX_LOGIN_ATTEMPTS = 3
+    settings.LOGIN_ATTEMPTS = 3
     told = [stranger.form(LOGIN, userid="admin", password="wrong").status_code for _ in range(3)]
     answer = stranger.form(LOGIN, userid="user.id@example.com", password=PASSWORD)
     assert told == [401, 401, 401]
@@ -229,26 +229,26 @@ def test_too_many_failed_logins_cost_a_wait_even_with_the_right_password(
 
 
 def test_unknown_accounts_are_locked_like_known_ones(user: User, stranger: Wire, settings: Any) -> None:
-    settings.VOLTMX_LOGIN_ATTEMPTS = 2
+    settings.LOGIN_ATTEMPTS = 2
     told = [stranger.form(LOGIN, userid="nobody", password="wrong").status_code for _ in range(3)]
     assert told == [401, 401, 429]
 
 
 def test_an_address_is_locked_over_all_accounts(user: User, stranger: Wire, settings: Any) -> None:
-    settings.VOLTMX_LOGIN_ATTEMPTS = 1
+    settings.LOGIN_ATTEMPTS = 1
     told = [stranger.form(LOGIN, userid=f"u{number}", password="wrong").status_code for number in range(6)]
     assert told == [401, 401, 401, 401, 401, 429]
 
 
 def test_good_logins_are_never_counted(user: User, stranger: Wire, settings: Any) -> None:
-    settings.VOLTMX_LOGIN_ATTEMPTS = 1
+    settings.LOGIN_ATTEMPTS = 1
     told = [stranger.form(LOGIN, userid="admin", password=PASSWORD).status_code for _ in range(8)]
     assert told == [200] * 8
 
 
 def test_the_wait_ends_with_its_window(user: User, stranger: Wire, settings: Any) -> None:
-    settings.VOLTMX_LOGIN_ATTEMPTS = 1
-    settings.VOLTMX_LOGIN_WINDOW_SECONDS = 0
+    settings.LOGIN_ATTEMPTS = 1
+    settings.LOGIN_WINDOW_SECONDS = 0
     told = [stranger.form(LOGIN, userid="admin", password="wrong").status_code for _ in range(4)]
     assert told == [401] * 4
 

@@ -179,7 +179,7 @@ def test_nobody_and_somebody_without_permissions_are_refused_everywhere_as_descr
 
 
 def test_refusals_of_the_login_door_are_described(stranger: Wire, settings: Any) -> None:
-    settings.VOLTMX_LOGIN_ATTEMPTS = 1
+    settings.LOGIN_ATTEMPTS = 1
     door = "/authService/accounts"
     answers = [
         stranger.form(f"{door}/login", userid="nobody"),

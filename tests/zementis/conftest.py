@@ -22,7 +22,6 @@ def _nothing_remembered() -> Iterator[None]:
     layouts.forget()
     blocks.forget()
     authentication.verified.clear()
-    authentication.failures.clear()
     yield
     inference.cache.clear()
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from io import BytesIO
 from typing import Any
 from urllib.parse import parse_qsl
 
-from django.contrib.auth import authenticate, get_user_model
-from django.contrib.auth.models import AbstractUser
+from django.contrib.auth import get_user_model
 from django.db.models import Q
 from django.http.multipartparser import MultiPartParser
 from rest_framework.exceptions import AuthenticationFailed, NotFound
@@ -18,14 +16,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from voltmx import errors, throttle, tokens
+from accounts import audit, doors
+from voltmx import errors, tokens
 from voltmx.authentication import token_of
 from voltmx.body import media_type, read_bytes, read_object
 from voltmx.jsontext import UnreadableJson
 from voltmx.reading import Problems, Reader
 from voltmx.views.base import AlwaysJson
-
-logger = logging.getLogger(__name__)
 
 _INVALID = "Invalid User Credentials"
 _MAX_FIELDS = 100
@@ -64,15 +61,12 @@ class Login(AccountsView):
         known = list(get_user_model().objects.filter(Q(username=userid) | Q(email__iexact=userid, email__gt=""))[:3])
         account = next((user for user in known if user.get_username() == userid), known[0] if len(known) == 1 else None)
         name = account.get_username() if account else userid
-        address = throttle.address_of(request)
-        throttle.begin(name, address)
-        user = authenticate(request._request, username=name, password=password)
-        if not isinstance(user, AbstractUser):
-            logger.warning("login.failed address=%s", address)
+        user = doors.enter(request._request, name=name, password=password, door="voltmx")
+        if user is None:
             raise AuthenticationFailed(_INVALID)
-        throttle.succeeded(name, address)
-        logger.info("login.succeeded user=%s address=%s", user.pk, address)
-        return Response(_welcome(user, tokens.open_session(user)))
+        issued = tokens.open_session(user)
+        audit.record("login.succeeded", target=name, changes={"door": "voltmx"}, by=name)
+        return Response(_welcome(user, issued))
 
 
 class Claims(AccountsView):
@@ -93,9 +87,10 @@ class Logout(AccountsView):
     def post(self, request: Request) -> Response:
         """Revoke the tokens of the login that the token (claims or refresh) in the request belongs to."""
         try:
-            tokens.close_session(_bare(request) or token_of(request))
+            user = tokens.close_session(_bare(request) or token_of(request))
         except tokens.BadToken:
             raise AuthenticationFailed("Invalid token") from None
+        audit.record("login.ended", target=user.get_username(), changes={"door": "voltmx"}, by=user.get_username())
         return Response({})
 
 
