@@ -341,6 +341,19 @@ EMAIL_USE_TLS = env.flag("EMAIL_USE_TLS", default=False)
 EMAIL_TIMEOUT = env.integer("EMAIL_TIMEOUT_SECONDS", default=10, low=1, high=300)
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", default="jobsite@localhost")
 
+# -- Alerts ----------------------------------------------------------------------------------------------------------
+
+# Where people reach the console, for the links in alerts. Empty: no links.
+PUBLIC_URL = env.url("PUBLIC_URL", default="", schemes=("http", "https")) if env.has("PUBLIC_URL") else ""
+# What channels and ping URLs may lead to beyond the open network, as with VOLTMX_ALLOW_ADDRESSES.
+ALERTS_ALLOW_ADDRESSES = env.networks(
+    "ALERTS_ALLOW_ADDRESSES",
+    default=() if PRODUCTION else ("loopback", "private"),
+    words=("loopback", "private", "link-local"),
+)
+# How long closed incidents and ended deliveries are kept.
+ALERTS_KEEP_DAYS = env.integer("ALERTS_KEEP_DAYS", default=90, low=1, high=3650)
+
 # -- Logging ---------------------------------------------------------------------------------------------------------
 
 LOG_LEVEL = env.choice("LOG_LEVEL", default="info", options=("debug", "info", "warning", "error")).upper()

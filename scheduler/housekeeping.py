@@ -14,6 +14,8 @@ from collections.abc import Callable
 from django.db import DatabaseError, InterfaceError, connection
 
 from scheduler import executions, metrics, notices, processes, retention
+from scheduler.alerts import deliveries, review
+from scheduler.alerts.overdue import Overdue
 from scheduler.calendars import store as calendars
 from scheduler.models import Process
 from scheduler.sweep import Sweep
@@ -70,9 +72,12 @@ class Chores(threading.Thread):
             # A chore that fails for a reason of its own must not end the others.
             logger.exception("housekeeping.failed")
 
+    def ask_to_stop(self) -> None:
+        self._stopping.set()
+
     def stop(self) -> None:
         """Stop, and wait until the thread has signed off."""
-        self._stopping.set()
+        self.ask_to_stop()
         self.join(timeout=3.0)
 
 
@@ -85,18 +90,33 @@ class Cleaner(Chores):
             Chore(1.0, lambda: retention.clean(until=self._stopping.is_set)),
             Chore(30.0, calendars.warm),
             Chore(3600.0, processes.forget_old),
+            Chore(60.0, deliveries.purge),
         )
 
 
 class Teller(Chores):
-    """Tells of ended runs. Beside the housekeeper, because mail servers take their time."""
+    """Tells job types of ended runs, having let the rules for alerts look at them. Mail servers take their time."""
 
     def __init__(self) -> None:
         super().__init__("scheduler-teller", Chore(0.5, lambda: notices.tell_all(until=self._stopping.is_set)))
 
 
+class Watchman(Chores):
+    """Finds what is overdue or over again, with the database alone."""
+
+    def __init__(self) -> None:
+        super().__init__("scheduler-watchman", Chore(2.0, Overdue()), Chore(1.0, review.review))
+
+
+class Courier(Chores):
+    """Sends alerts and calls ping URLs, apart from all else that may be slow."""
+
+    def __init__(self) -> None:
+        super().__init__("scheduler-courier", Chore(0.5, lambda: deliveries.deliver_all(until=self._stopping.is_set)))
+
+
 class Housekeeper(Chores):
-    """Keeps runs and the beat's own presence: what must not wait. Starts and stops the teller."""
+    """Keeps runs and the beat's own presence: what must not wait. Starts and stops those who tell others."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -106,14 +126,18 @@ class Housekeeper(Chores):
             Chore(1.0, self._rescue),
             Chore(1.0, Sweep()),
         )
-        self._teller = Teller()
+        self._tellers = (Teller(), Watchman(), Courier())
 
     def start(self) -> None:
-        self._teller.start()
+        for teller in self._tellers:
+            teller.start()
         super().start()
 
     def stop(self) -> None:
-        self._teller.stop()
+        for teller in self._tellers:
+            teller.ask_to_stop()
+        for teller in self._tellers:
+            teller.stop()
         super().stop()
 
     def _sign_off(self) -> None:

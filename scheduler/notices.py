@@ -16,10 +16,11 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
 
 from scheduler import history, job_types
+from scheduler.alerts import evaluation
 from scheduler.endings import backoff_seconds
 from scheduler.exceptions import UnknownJobType
 from scheduler.job_types import NotTold
-from scheduler.models import Execution
+from scheduler.models import Execution, Status
 
 logger = logging.getLogger(__name__)
 
@@ -33,18 +34,20 @@ RENEW_SECONDS = 3.0
 
 _TAKE = """
 WITH due AS MATERIALIZED (
-    SELECT execution_id FROM scheduler_notice WHERE due_at <= now() ORDER BY due_at LIMIT %s FOR UPDATE SKIP LOCKED
+    SELECT execution_id, seen FROM scheduler_notice WHERE due_at <= statement_timestamp() ORDER BY due_at LIMIT %s
+       FOR UPDATE SKIP LOCKED
 )
-UPDATE scheduler_notice n SET attempts = n.attempts + 1, due_at = clock_timestamp() + make_interval(secs => %s)
+UPDATE scheduler_notice n
+   SET attempts = n.attempts + 1, due_at = clock_timestamp() + make_interval(secs => %s), seen = true
   FROM due WHERE n.execution_id = due.execution_id
-RETURNING n.execution_id, n.attempts, n.seen
+RETURNING n.execution_id, n.attempts, due.seen
 """
 _RENEW = """
 UPDATE scheduler_notice n SET due_at = clock_timestamp() + make_interval(secs => %s)
   FROM unnest(%s::bigint[], %s::int[]) v(id, attempts) WHERE n.execution_id = v.id AND n.attempts = v.attempts
 """
 _GIVE_BACK = """
-UPDATE scheduler_notice n SET due_at = now(), attempts = n.attempts - 1
+UPDATE scheduler_notice n SET due_at = statement_timestamp(), attempts = n.attempts - 1
   FROM unnest(%s::bigint[], %s::int[]) v(id, attempts) WHERE n.execution_id = v.id AND n.attempts = v.attempts
 """
 _DONE = """
@@ -97,10 +100,31 @@ def tell(*, batch: int = BATCH, until: Callable[[], bool] = lambda: False) -> tu
 
 
 def take(batch: int) -> list[Taken]:
-    """Take up to ``batch`` notices that are due, the oldest first, for ``_hold_seconds``."""
+    """Take up to ``batch`` notices that are due, the oldest first, for ``_hold_seconds``.
+
+    In the same transaction the rules for alerts look at those they have not seen, so that they see each once.
+    """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_TAKE, [batch, _hold_seconds()])
-        return [Taken(*row) for row in cursor.fetchall()]
+        taken = [Taken(*row) for row in cursor.fetchall()]
+        fresh = [notice.execution_id for notice in taken if not notice.seen]
+        if fresh and not _looked(fresh):
+            # One of them cannot be looked at, and must not keep the others from it; it is not looked at again.
+            for execution_id in fresh:
+                _looked([execution_id])
+        return taken
+
+
+def _looked(execution_ids: list[int]) -> bool:
+    try:
+        with transaction.atomic():
+            evaluation.look(execution_ids)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
+        logger.exception("notice.not_looked_at execution_ids=%s", execution_ids)
+        return False
+    return True
 
 
 def _hold_seconds() -> int:
@@ -109,6 +133,8 @@ def _hold_seconds() -> int:
 
 def _ended(execution: Execution, notice: Taken) -> bool:
     """Call ``ended`` of the execution's kind. Return whether the notice is done with, for good or for ill."""
+    if execution.status in (Status.SUCCEEDED, Status.WARNED):
+        return True
     try:
         job_types.get(execution.job.kind).ended(execution)
     except UnknownJobType:

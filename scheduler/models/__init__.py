@@ -1,5 +1,6 @@
 """Tables of the core. One module a noun; import them from here."""
 
+from scheduler.models.alert import AlertRule, Channel, Condition, Delivery, Incident, Ping
 from scheduler.models.calendar import Calendar
 from scheduler.models.change import JobChange
 from scheduler.models.execution import Attempt, Execution, Payload, Reason, Status, Trigger
@@ -11,9 +12,14 @@ from scheduler.models.process import Leader, Process
 from scheduler.models.upkeep import Removal, RetentionChange
 
 __all__ = [
+    "AlertRule",
     "Attempt",
     "Calendar",
+    "Channel",
+    "Condition",
+    "Delivery",
     "Execution",
+    "Incident",
     "Job",
     "JobChange",
     "JobCounter",
@@ -23,6 +29,7 @@ __all__ = [
     "Notice",
     "Metric",
     "Payload",
+    "Ping",
     "Process",
     "Reason",
     "Removal",

@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from scheduler import clock, executions, jobs, notices
+from scheduler.alerts.rules import thresholds
 from scheduler.endings import Ending, finish_many
 from scheduler.job_types import NotTold, Outcome
 from scheduler.models import Execution, Job, Notice, Status
@@ -27,7 +28,7 @@ def outbox() -> set[int]:
 
 
 def again_now() -> None:
-    Notice.objects.update(due_at=clock.exact_now())
+    Notice.objects.update(due_at=clock.now())
 
 
 def some_failed(count: int, job: Job | None = None) -> set[int]:
@@ -71,6 +72,8 @@ def test_a_lost_a_cancelled_and_an_expired_run_go_into_the_outbox() -> None:
 def test_a_success_costs_no_statement_more() -> None:
     def statements(outcome: Outcome) -> int:
         run = started(a_job())
+        # What a worker remembers of the rules for seconds.
+        thresholds.slow([run])
         with CaptureQueriesContext(
             connection,
         ) as captured:

@@ -110,7 +110,7 @@ def test_a_mail_server_that_is_gone_is_tried_again_and_at_last_noted_with_the_ru
     port, settings.EMAIL_PORT = settings.EMAIL_PORT, free_port()
     execution = ran(a_job(wire, operationName="failing"))
     assert (notices.tell_all(), Notice.objects.get().attempts) == (0, 1)
-    Notice.objects.update(attempts=notices.MOST_ATTEMPTS - 1, due_at=execution.ended_at)
+    Notice.objects.update(attempts=notices.MOST_ATTEMPTS - 1, due_at=execution.created_at)
     assert (notices.tell_all(), Notice.objects.count()) == (1, 0)
     execution.refresh_from_db()
     assert (execution.status, execution.messages) == (
@@ -131,5 +131,5 @@ def test_a_mail_server_that_comes_back_gets_the_mail(
     execution = ran(a_job(wire, operationName="failing"))
     assert notices.tell_all() == 0
     settings.EMAIL_PORT = port
-    Notice.objects.update(due_at=execution.ended_at)
+    Notice.objects.update(due_at=execution.created_at)
     assert (notices.tell_all(), len(inbox.envelopes), Notice.objects.count()) == (1, 1, 0)
