@@ -6,7 +6,7 @@ LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --genera
 	--no-emit-find-links --custom-compile-command "make lock" --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench chaos lock clean
+.PHONY: help run test check bench chaos screenshots lock clean
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
@@ -30,6 +30,10 @@ bench: ## The benchmarks, on servers of their own. ARGS="--quick" for a short ru
 chaos: ## Hurt a running fleet, then check that nothing was lost. ARGS="--seconds 600 --seed 3"
 	@scripts/venv requirements-dev.txt
 	@exec $(PY) -m tests.chaos $(ARGS)
+
+screenshots: ## Pictures of the console with the demo, into docs/screenshots (needs Chromium)
+	@scripts/venv requirements-dev.txt
+	@exec $(PY) -m tests.browser
 
 lock: ## Pin all dependencies anew (needs uv)
 	$(LOCK) --upgrade --output-file requirements.txt
