@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
-
-import apprise
-from apprise.plugins.base import NotifyBase
+from typing import TYPE_CHECKING
 
 from scheduler.addresses import RefusedAddress, Rules
+
+if TYPE_CHECKING:
+    from apprise.plugins.base import NotifyBase
 
 RULES = Rules("ALERTS_ALLOW_ADDRESSES")
 LONGEST_URL = 2000
@@ -44,11 +45,13 @@ def send(url: str, *, title: str, body: str) -> None:
     _check_address(plugin)
     plugin.socket_connect_timeout = min(plugin.socket_connect_timeout or _CONNECT_SECONDS, _CONNECT_SECONDS)
     plugin.socket_read_timeout = min(plugin.socket_read_timeout or _READ_SECONDS, _READ_SECONDS)
+    from apprise import NotifyType
+
     heard = _Heard()
     logger = logging.getLogger("apprise")
     logger.addHandler(heard)
     try:
-        sent = plugin.notify(body=body, title=title, notify_type=apprise.NotifyType.WARNING)
+        sent = plugin.notify(body=body, title=title, notify_type=NotifyType.WARNING)
     except Exception as error:  # plugins raise what they like
         raise BadChannel(f"the channel failed: {type(error).__name__}") from error
     finally:
@@ -71,6 +74,9 @@ class _Heard(logging.Handler):
 
 
 def _plugin(url: str) -> NotifyBase:
+    # A large library, which the web process loads only where somebody looks at a channel.
+    import apprise
+
     if len(url) > LONGEST_URL:
         raise BadChannel(f"longer than {LONGEST_URL} characters")
     asset = apprise.AppriseAsset(

@@ -110,7 +110,7 @@ def purge(*, batch: int = 1000) -> int:
                                        ORDER BY ended_at DESC OFFSET %s LIMIT 1))
                  ORDER BY ended_at LIMIT %s)
             """,
-            [settings.ALERTS_KEEP_DAYS, KEPT, batch],
+            [settings.ALERTS_KEEP_DAYS, KEPT - 1, batch],
         )
         gone = int(cursor.rowcount)
         cursor.execute(

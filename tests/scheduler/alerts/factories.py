@@ -16,8 +16,9 @@ from tests.scheduler.factories import started
 _names = itertools.count(1)
 
 
-def a_channel(url: str = "json://127.0.0.1:9/hook", **changes: Any) -> Channel:
-    return Channel.objects.create(**{"name": f"channel {next(_names)}", "url": Secret.of(url), **changes})
+def a_channel(url: str | Secret = "json://127.0.0.1:9/hook") -> Channel:
+    secret = url if isinstance(url, Secret) else Secret.of(url)
+    return Channel.objects.create(name=f"channel {next(_names)}", url=secret)
 
 
 def a_rule(channel: Channel | None = None, **changes: Any) -> AlertRule:
