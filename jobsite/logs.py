@@ -6,9 +6,15 @@ A line is a verb and its context: `logger.info("run.finished", extra={"job": 7, 
 
 import json
 import logging
+import re
 from datetime import UTC, datetime
 
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", "data"}
+
+
+# `run.started kind=%s job=%s`, the verb maybe a parameter too: the names of the parameters are in the text.
+_TOLD = re.compile(r"(?:%s|[a-z_]+(?:\.[a-z_]+)+)(?: [a-z_]+=%[a-z])+")
+_NAME = re.compile(r" ([a-z_]+)=%")
 
 
 def context(record: logging.LogRecord) -> dict[str, object]:
@@ -16,18 +22,32 @@ def context(record: logging.LogRecord) -> dict[str, object]:
     return {name: value for name, value in record.__dict__.items() if name not in _STANDARD}
 
 
+def parted(record: logging.LogRecord) -> tuple[str, dict[str, object]]:
+    """The verb of a line and the parameters that its text names; where it is of no such form, the whole and none."""
+    args = record.args if isinstance(record.args, tuple) else ()
+    text = str(record.msg)
+    if not args or not _TOLD.fullmatch(text):
+        return record.getMessage(), {}
+    verb = text.split(" ", 1)[0]
+    if verb == "%s":
+        verb, args = str(args[0]), args[1:]
+    names = _NAME.findall(text)
+    return (verb, dict(zip(names, args, strict=True))) if len(names) == len(args) else (record.getMessage(), {})
+
+
 class JsonFormatter(logging.Formatter):
     """One JSON object per line: `at` (UTC), `level`, `logger`, `event`, the context, and `error` for a traceback."""
 
     def format(self, record: logging.LogRecord) -> str:
+        event, told = parted(record)
         line: dict[str, object] = {
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "event": record.getMessage(),
+            "event": event,
             "process": record.process,
         }
-        line |= {name: value for name, value in context(record).items() if name not in line}
+        line |= {name: value for name, value in {**told, **context(record)}.items() if name not in line}
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
         return json.dumps(line, default=str, ensure_ascii=False)

@@ -82,6 +82,7 @@ INSTALLED_APPS = [
     *env.words("EXTRA_APPS", default=()),
 ]
 MIDDLEWARE = [
+    "jobsite.request_ids.RequestIdMiddleware",
     "jobsite.health.HealthMiddleware",
     "accounts.origin.OriginMiddleware",
     "voltmx.middleware.VendorErrorsMiddleware",
@@ -362,8 +363,13 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"json": {"()": "jobsite.logs.JsonFormatter"}, "text": {"()": "jobsite.logs.TextFormatter"}},
-    "filters": {"probes": {"()": "jobsite.logs.WithoutProbes"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
+    "filters": {
+        "probes": {"()": "jobsite.logs.WithoutProbes"},
+        "request_id": {"()": "scheduler.request_id.RequestIdFilter"},
+    },
+    "handlers": {
+        "stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["request_id"]},
+    },
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {
         # Celery's line per task and Django's per request repeat what our own lines say.

@@ -18,7 +18,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection, transaction
 
-from scheduler import job_types, limits, metrics
+from scheduler import job_types, limits, metrics, request_id
 from scheduler.arrays import integers
 from scheduler.calendars import store as calendars
 from scheduler.due import Batch, DueJob, to_microseconds
@@ -283,7 +283,7 @@ _INSERT_MANUAL = """
 INSERT INTO scheduler_execution
        (job_id, number, trigger, scheduled_for, status, reason, frequency, queue, priority, concurrency_key,
         ready_at, publish_at, ended_at, expires_at, attempt, rescues, cancel_requested, messages, visible,
-        complete, requested_by, arguments)
+        complete, requested_by, request_id, arguments)
 SELECT j.id, %(number)s, %(trigger)s, clock_timestamp(), %(status)s, %(reason)s,
        coalesce(j.schedule_text, j.expression), coalesce(nullif(j.queue, ''), %(queue)s), j.priority,
        CASE WHEN %(limited)s OR l.key IS NOT NULL THEN j.concurrency_key ELSE '' END,
@@ -292,7 +292,7 @@ SELECT j.id, %(number)s, %(trigger)s, clock_timestamp(), %(status)s, %(reason)s,
        CASE WHEN %(skipped)s THEN clock_timestamp() END,
        CASE WHEN %(skipped)s THEN now() + make_interval(days => j.retention_days) END,
        0, 0, false, '[]'::jsonb, NOT %(skipped)s OR j.history_strategy <> 'OFF', false, %(by)s,
-       %(arguments)s::jsonb
+       %(request_id)s, %(arguments)s::jsonb
   FROM scheduler_job j LEFT JOIN scheduler_limit l ON l.key = j.concurrency_key WHERE j.id = %(job)s
 RETURNING id, queue, priority, (SELECT headers::text FROM scheduler_job WHERE id = %(job)s)
 """
@@ -318,6 +318,7 @@ def insert_manual(
             "again": REPUBLISH_SECONDS,
             "skipped": skipped,
             "by": by,
+            "request_id": request_id.current(),
             "arguments": None if arguments is None else json.dumps(arguments),
         },
     )

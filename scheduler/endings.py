@@ -18,7 +18,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection, transaction
 
-from scheduler import history, limits, messages, metrics, outbox
+from scheduler import history, limits, messages, metrics, outbox, request_id
 from scheduler.alerts.rules import thresholds
 from scheduler.job_types import Outcome
 from scheduler.messages import REPUBLISH_SECONDS, Hint
@@ -189,16 +189,17 @@ def _tell(ending: Ending, what: str | None) -> None:
     elif what is not None:
         # What was to be tried again and ended was cancelled meanwhile.
         metrics.ENDED.add(run.job_kind, (Status.CANCELLED if ending.retries else ending.outcome.status).label)
-    logger.log(
-        logging.INFO if what else logging.WARNING,
-        "%s kind=%s job=%s execution=%s attempt=%s outcome=%s",
-        what or "run.end_refused",
-        run.job_kind,
-        run.job_number,
-        run.number,
-        run.attempt,
-        ending.outcome.status.label,
-    )
+    with request_id.bound(request_id.of_run(run.execution_id, run.request_id)):
+        logger.log(
+            logging.INFO if what else logging.WARNING,
+            "%s kind=%s job=%s execution=%s attempt=%s outcome=%s",
+            what or "run.end_refused",
+            run.job_kind,
+            run.job_number,
+            run.number,
+            run.attempt,
+            ending.outcome.status.label,
+        )
 
 
 def backoff_seconds(attempt: int, *, first: int, longest: int) -> float:
@@ -340,10 +341,11 @@ def rescue(*, limit: int = 200) -> int:
             "job__max_retries",
             "concurrency_key",
             "job__kind",
+            "request_id",
         )[:limit]
     )
     rescued = 0
-    for execution_id, job_pk, token, worker, attempt, rescues, max_retries, key, kind in lost:
+    for execution_id, job_pk, token, worker, attempt, rescues, max_retries, key, kind, asked in lost:
         message = f"worker {worker} was lost during attempt {attempt}: its lease ran out"
         again = max_retries > 0 and rescues < settings.SCHEDULER_MAX_RESCUES
         done = False
@@ -361,7 +363,8 @@ def rescue(*, limit: int = 200) -> int:
             metrics.RESCUED.add(kind, "requeued" if again else "failed")
             if not again:
                 metrics.ENDED.add(kind, Status.FAILED.label)
-            logger.warning("run.rescued execution_id=%s again=%s why=%s", execution_id, again, message)
+            with request_id.bound(request_id.of_run(execution_id, asked)):
+                logger.warning("run.rescued execution_id=%s again=%s why=%s", execution_id, again, message)
     return rescued
 
 

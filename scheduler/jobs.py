@@ -16,7 +16,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from django.db import IntegrityError, OperationalError, connection, transaction
 
-from scheduler import claims, clock, dates, deeds, entries, job_types, messages, metrics, retention
+from scheduler import claims, clock, dates, deeds, entries, job_types, messages, metrics, request_id, retention
 from scheduler.calendars import store as calendars
 from scheduler.connections import gave_way, wait_briefly
 from scheduler.definition import Definition, check, check_json, differences
@@ -291,7 +291,14 @@ def _verb(before: Definition, after: Definition) -> JobChange.Verb:
 def _record(job: Job, verb: JobChange.Verb, by: str, changes: dict[str, Any], *, at: datetime) -> None:
     """Write what was done. ``at`` is the instant the clock goes by: what was due up to it is the old definition's."""
     JobChange.objects.create(
-        job_id=job.pk, kind=job.kind, number=job.number, at=at, by=by[:254], verb=verb, changes=changes
+        job_id=job.pk,
+        kind=job.kind,
+        number=job.number,
+        at=at,
+        by=by[:254],
+        verb=verb,
+        changes=changes,
+        request_id=request_id.current(),
     )
 
 

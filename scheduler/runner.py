@@ -13,7 +13,7 @@ from dataclasses import replace
 from django.conf import settings
 from django.db import InterfaceError, NotSupportedError, OperationalError, connection
 
-from scheduler import executions, job_types, metrics
+from scheduler import executions, job_types, metrics, request_id
 from scheduler.connections import prepared
 from scheduler.endings import Ending
 from scheduler.exceptions import RunError
@@ -70,6 +70,11 @@ def _start(ids: Sequence[int]) -> list[Started]:
 
 def work(run: Run, *, then_end: Callable[[Run, Outcome], None]) -> None:
     """Do the work of a started run and hand its outcome on; the lease is held until that has been written."""
+    with request_id.bound(request_id.of_run(run.execution_id, run.started.request_id)):
+        _work(run, then_end)
+
+
+def _work(run: Run, then_end: Callable[[Run, Outcome], None]) -> None:
     try:
         try:
             run.enter()

@@ -29,3 +29,4 @@ class Started:
     retry_delay_seconds: int
     retry_max_delay_seconds: int
     concurrency_key: str
+    request_id: str | None = None

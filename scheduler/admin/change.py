@@ -11,7 +11,7 @@ from unfold.decorators import display
 
 from scheduler.admin.base import ReadOnlyAdmin
 from scheduler.admin.filters import InstantRangeFilter, JobKeyFilter
-from scheduler.console import markup
+from scheduler.console import markup, words
 from scheduler.models import JobChange
 
 
@@ -23,7 +23,7 @@ class JobChangeAdmin(ReadOnlyAdmin):
     list_display = ("when", "who", "what", "job_link", "fields_changed")
     list_filter = (JobKeyFilter, ("verb", ChoicesDropdownFilter), ("at", InstantRangeFilter))
     list_display_links = ("when",)
-    fields = ("when", "who", "what", "job_link", "before_and_after")
+    fields = ("when", "who", "what", "job_link", "in_the_logs", "before_and_after")
     readonly_fields = fields
 
     @display(description="When")
@@ -50,6 +50,10 @@ class JobChangeAdmin(ReadOnlyAdmin):
     @display(description="Changed")
     def fields_changed(self, change: JobChange) -> str:
         return ", ".join(change.changes)
+
+    @display(description="In the logs")
+    def in_the_logs(self, change: JobChange) -> str:
+        return change.request_id or words.NOTHING
 
     @display(description="Before and after")
     def before_and_after(self, change: JobChange) -> SafeString:

@@ -9,7 +9,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 
-from scheduler import clock, job_types
+from scheduler import clock, job_types, request_id
 from scheduler.admin.base import Crumb
 from scheduler.console import words
 from scheduler.console.runs import usual_seconds
@@ -81,6 +81,7 @@ def _live(model_admin: Any, request: HttpRequest, execution: Execution) -> dict[
         "job": execution.job,
         "is_open": is_open,
         "asked_by": asked_by(execution),
+        "request_id": request_id.of_run(execution.pk, execution.request_id) if execution.number is not None else "",
         "why": WHY.get(Reason(execution.reason)) if execution.reason else "",
         "steps": steps(execution),
         "progress": progress(execution),

@@ -21,6 +21,7 @@ class JobChange(models.Model):
     number = models.BigIntegerField()
     at = models.DateTimeField(db_default=Now())
     by = models.CharField(max_length=254)
+    request_id = models.CharField(max_length=64, null=True)
     verb = models.CharField(max_length=16, choices=Verb.choices)
     changes = models.JSONField(default=dict, help_text="Field -> [before, after]; secrets masked.")
 

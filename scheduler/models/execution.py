@@ -114,6 +114,7 @@ class Execution(models.Model):
     worker = models.CharField(max_length=255, null=True)
     cancel_requested = models.BooleanField(default=False)
     requested_by = models.CharField(max_length=254, null=True)
+    request_id = models.CharField(max_length=64, null=True)
     arguments = models.JSONField(null=True, help_text="Arguments of this run alone; null means the job's.")
     progress_done = models.PositiveIntegerField(null=True)
     progress_total = models.PositiveIntegerField(null=True)

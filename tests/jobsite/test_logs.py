@@ -4,6 +4,7 @@ import json
 import logging
 import sys
 
+import pytest
 from django.test import RequestFactory
 
 from jobsite.logs import JsonFormatter, TextFormatter, WithoutProbes
@@ -30,6 +31,25 @@ def test_json_has_the_context_as_members() -> None:
         "job": 7,
         "outcome": "SUCCEEDED",
     }
+
+
+@pytest.mark.parametrize(
+    ("text", "args", "event", "members"),
+    [
+        ("run.started kind=%s job=%s", ("voltmx", 7), "run.started", {"kind": "voltmx", "job": 7}),
+        ("%s kind=%s job=%d", ("run.finished", "voltmx", 7), "run.finished", {"kind": "voltmx", "job": 7}),
+        ("job.created by=%r level=%s", ("me", "high"), "job.created", {"by": "me"}),
+        ("it took %s seconds", (7,), "it took 7 seconds", {}),
+        ("plain text", (), "plain text", {}),
+    ],
+)
+def test_json_has_the_parameters_that_a_text_names_as_members(
+    text: str, args: tuple[object, ...], event: str, members: dict[str, object]
+) -> None:
+    made = record(msg=text, args=args)
+    line = json.loads(JsonFormatter().format(made))
+    usual = ("at", "level", "logger", "event", "process")
+    assert (line["event"], {name: line[name] for name in line if name not in usual}) == (event, members)
 
 
 def test_json_stays_one_line_with_a_traceback() -> None:
