@@ -1,8 +1,10 @@
-"""Get All Jobs with 10,000 jobs and a history behind them: how long a client waits for the whole list.
+"""Get All Jobs with 10,000 jobs and a history behind them: how long a client waits for the whole list, at what cost.
 
     python -m benchmarks.voltmx_list [--jobs 10000] [--runs 20] [--requests 100]
 
-One web process as the local stack starts it, asked over HTTP by one client after another.
+Beside it Get Job History of a job with as many runs as there are jobs. Processor time is that of all of PostgreSQL
+and of the web process: on a busy machine it says more than the clock does. One web process as the local stack starts
+it, asked over HTTP by one client after another.
 """
 
 from __future__ import annotations
@@ -23,7 +25,8 @@ INSERT INTO scheduler_execution
         ended_at, attempt, rescues, cancel_requested, messages, visible, complete)
 SELECT j.id, n, 1, now() - make_interval(mins => n), 2, 'services', 5, '', now(), now(), now(), 1, 0, false, '[]', true,
        false
-  FROM scheduler_job j CROSS JOIN generate_series(1, %s) n
+  FROM scheduler_job j CROSS JOIN generate_series(%s, %s) n
+ WHERE j.number <= %s
 """
 
 
@@ -44,19 +47,21 @@ def main() -> None:
             *("--worker-class", "gthread", "--threads", "16"),
         )
         token = _log_in(port)
-        first, whole, size = [], [], 0
-        for _ in range(options.requests + 5):
-            begun, ended, size = _list(port, token)
-            first.append(begun)
-            whole.append(ended)
-        row = {"jobs": options.jobs, "runs": options.jobs * options.runs, "megabytes": round(size / 1e6, 2)}
-        report.table(
-            "Get All Jobs, milliseconds until the first and the last byte",
-            [
-                {**row, "until": "first byte", **report.spread(first[5:])},
-                {**row, "until": "last byte", **report.spread(whole[5:])},
-            ],
-        )
+        rows = []
+        for path, name in (("/admin/api/jobs/job", "Get All Jobs"), ("/admin/api/jobs/history/1", "Get Job History")):
+            for _ in range(5):
+                _ask(port, path, token)
+            cost = rig.server_cpu_seconds[0], web.cpu_seconds
+            asked = [_ask(port, path, token) for _ in range(options.requests)]
+            spent = rig.server_cpu_seconds[0] - cost[0], web.cpu_seconds - cost[1]
+            row = {"call": name, "megabytes": round(asked[0][2] / 1e6, 2)}
+            rows += [
+                {**row, "until": "first byte", **report.spread([first for first, _last, _size in asked])},
+                {**row, "until": "last byte", **report.spread([last for _first, last, _size in asked])},
+            ]
+            print(f"{name}: processor milliseconds a call: PostgreSQL {spent[0] / options.requests * 1e3:.1f}, "
+                  f"web {spent[1] / options.requests * 1e3:.1f}")  # fmt: skip
+        report.table(f"{options.jobs:,} jobs, {options.jobs * options.runs:,} runs of them; milliseconds", rows)
         print(f"\nweb process: {web.megabytes:.0f} MB; machine: {report.machine()}")
 
 
@@ -70,7 +75,8 @@ def _fill(jobs: int, runs: int) -> None:
     fill(jobs)
     with connection.cursor() as cursor:
         cursor.execute("UPDATE scheduler_job SET kind = 'voltmx', name_key = name, description = 'a job of many'")
-        cursor.execute(_HISTORY, [runs])
+        cursor.execute(_HISTORY, [1, runs, jobs])
+        cursor.execute(_HISTORY, [runs + 1, jobs, 1])
         cursor.execute(
             "UPDATE scheduler_jobstate SET total_count = %s, success_count = %s, last_status = 2", [runs, runs]
         )
@@ -102,11 +108,11 @@ def _log_in(port: int) -> str:
             time.sleep(0.1)
 
 
-def _list(port: int, token: str) -> tuple[float, float, int]:
-    """Return seconds until the first and the last byte of the list, and its size."""
+def _ask(port: int, path: str, token: str) -> tuple[float, float, int]:
+    """Return seconds until the first and the last byte of an answer, and its size."""
     with closing(HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
         started = time.perf_counter()
-        connection.request("GET", "/admin/api/jobs/job", headers={"X-VoltMX-Authorization": token})
+        connection.request("GET", path, headers={"X-VoltMX-Authorization": token})
         answer = connection.getresponse()
         read = answer.read(1)
         begun = time.perf_counter() - started

@@ -1,4 +1,4 @@
-"""The lists of all jobs and of a job's runs. PostgreSQL writes the JSON itself, a thousand rows at a time.
+"""The lists of all jobs and of a job's runs. PostgreSQL writes the JSON itself, some thousand rows at a time.
 
 Making rows into Python values and those into JSON takes several times as long as the whole answer does this way.
 The batches follow the indexes on (kind, number) and (job, number), and nothing is held between them: no cursor, no
@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import connection
 
 # Larger answers cost PostgreSQL fresh memory for each, and from some 2,500 on a sort of all jobs.
-_BATCH = 1000
+_BATCH = 2000
 _ABOVE_ALL = 2**63 - 1
 _LIST = """
 WITH batch AS (
