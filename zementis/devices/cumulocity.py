@@ -5,6 +5,7 @@ Everything is read page by page; each request has a time-out and is tried again 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -26,6 +27,8 @@ T = TypeVar("T")
 PAGE_SIZE = 2_000
 _PASSING = (429, 500, 502, 503, 504)
 _EPOCH_SECONDS = 1_000_000
+_PAUSE_SECONDS = 0.3
+_BROKEN_OFF = (requests.exceptions.ChunkedEncodingError, requests.ConnectionError)
 
 
 class _Patient(HTTPAdapter):
@@ -41,11 +44,23 @@ class _Patient(HTTPAdapter):
             allowed_methods=("GET",),
             raise_on_status=False,
         )
+        self._retries = retries
         super().__init__(max_retries=again)
 
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:  # type: ignore[override]
         if options.get("timeout") is None:
             options["timeout"] = self._seconds
+        for pause in [_PAUSE_SECONDS * 2**turn for turn in range(self._retries)]:
+            answer = super().send(request, **options)
+            try:
+                # Read it here: an answer that breaks off in its middle is asked for again too, which the adapter's own
+                # retries, done with its head, leave to others.
+                answer.content  # noqa: B018 - reads and keeps it
+            except _BROKEN_OFF:
+                answer.close()
+                time.sleep(pause)
+            else:
+                return answer
         return super().send(request, **options)
 
 
@@ -168,7 +183,7 @@ def _asked(question: Callable[[], T]) -> T:
         raise
     except HttpError as error:
         raise DataSourceError(f"The tenant refused the request: {error.message}", retryable=False) from error
-    except (requests.ConnectionError, requests.Timeout) as error:
+    except (*_BROKEN_OFF, requests.Timeout) as error:
         raise DataSourceError("The tenant could not be reached.", retryable=True) from error
     except SyntaxError as error:
         # The client's name for an answer from 500 on.

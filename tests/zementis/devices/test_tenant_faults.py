@@ -24,7 +24,7 @@ DEVICE = {"id": "5", "c8y_IsDevice": {}}
 class Tenant:
     """A server that gives prepared answers in turn, the last one for ever; None keeps silent."""
 
-    def __init__(self, *answers: tuple[int, Any] | None) -> None:
+    def __init__(self, *answers: tuple[Any, ...] | None) -> None:
         self.answers = list(answers)
         self.asked: list[str] = []
         self.released = threading.Event()
@@ -41,7 +41,7 @@ class Tenant:
                 self.send_response(answer[0])
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                self.wfile.write(body)
+                self.wfile.write(body if len(answer) == 2 else body[: len(body) // 2])
 
             def log_message(self, format: str, *args: Any) -> None:
                 """Keep quiet."""
@@ -64,7 +64,7 @@ class Tenant:
 def tenants() -> Iterator[Any]:
     started: list[Tenant] = []
 
-    def start(*answers: tuple[int, Any] | None) -> Tenant:
+    def start(*answers: tuple[Any, ...] | None) -> Tenant:
         started.append(Tenant(*answers))
         return started[-1]
 
@@ -78,6 +78,19 @@ def test_a_passing_fault_is_asked_again(tenants: Any, status: int) -> None:
     tenant = tenants((status, {}), (status, {}), (200, DEVICE))
     assert tenant.source().target(5) == Target(5, False, (5,))
     assert len(tenant.asked) == 3
+
+
+def test_an_answer_that_breaks_off_is_asked_again(tenants: Any) -> None:
+    tenant = tenants((200, DEVICE, "broken off"), (200, DEVICE))
+    assert tenant.source().target(5) == Target(5, False, (5,))
+    assert len(tenant.asked) == 2
+
+
+def test_answers_that_always_break_off_are_given_up(tenants: Any) -> None:
+    tenant = tenants((200, DEVICE, "broken off"))
+    with pytest.raises(DataSourceError) as told:
+        tenant.source(retries=1).target(5)
+    assert (str(told.value), told.value.retryable, len(tenant.asked)) == ("The tenant could not be reached.", True, 2)
 
 
 @pytest.mark.parametrize(
