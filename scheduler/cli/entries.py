@@ -21,6 +21,7 @@ _DEFAULTS = {item.name: item.default for item in fields(Definition) if item.defa
 _HINTS = get_type_hints(Definition)
 _OWN = ("schedule", "arguments", "headers", "calendars")
 _PLAIN = tuple(item.name for item in fields(Definition) if item.name not in _OWN)
+_FIRST = ("name", "description", "active")
 _KNOWN = ("kind", "number", *(item.name for item in fields(Definition)))
 _TEXTS, _INSTANTS = ("expression", "zone", "text"), ("run_at", "starts_at", "ends_at")
 _TYPES = {str: "text", bool: "true or false", int: "a whole number", type(None): "null"}
@@ -191,12 +192,13 @@ def described(definition: Definition, *, calendars: Mapping[int, str], whole: bo
 
     Members that have their default are there only where ``whole``.
     """
-    members: dict[str, Any] = {"name": definition.name}
-    for name in _PLAIN:
+    members: dict[str, Any] = {}
+    for name in (*_FIRST, "schedule", *(name for name in _PLAIN if name not in _FIRST)):
         value = getattr(definition, name)
-        if name != "name" and (whole or value != _DEFAULTS[name]):
+        if name == "schedule":
+            members[name] = _schedule_members(value)
+        elif whole or value != _DEFAULTS.get(name, MISSING):
             members[name] = value
-    members["schedule"] = _schedule_members(definition.schedule)
     if definition.headers:
         members["headers"] = plain(definition.headers)
     if definition.calendars:

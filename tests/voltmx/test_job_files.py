@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from scheduler import jobs
+from scheduler.cli import entries
 from scheduler.definition import Definition
 from scheduler.models import Job
 from tests.scheduler.cli.helpers import Ended, jobs_command, written
 from tests.voltmx.wire import Wire, sample
 from voltmx.arguments import Arguments
 
+DOCUMENTED = (Path(__file__).resolve().parents[2] / "docs" / "cli.md").read_text(encoding="utf-8")
 RICH: dict[str, Any] = {
     "serviceType": "objSer",
     "objectName": "Order",
@@ -138,3 +141,13 @@ def test_the_surfaces_rules_of_frequency_hold_for_files(wire: Wire, tmp_path: Pa
     text = jobs_command("export", "plain").out.replace("41 5 * * * ? *", "41 * * * * ? *")
     told = jobs_command("plan", written(tmp_path, text))
     assert (told.code, "at least 5 minutes must lie between" in told.problems[0]) == (1, True)
+
+
+def test_the_documented_file_is_what_an_export_of_that_job_is(wire: Wire, tmp_path: Path) -> None:
+    [text] = re.findall(r"```yaml\n(.*?)```", DOCUMENTED, re.DOTALL)
+    assert jobs_command("apply", written(tmp_path, text), "--yes").code == 0
+    assert jobs_command("export").out.split("\n", 1)[1] == text
+
+
+def test_every_field_is_documented() -> None:
+    assert [name for name in entries._KNOWN if f"`{name}`" not in DOCUMENTED] == []

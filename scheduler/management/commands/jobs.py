@@ -52,9 +52,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=Parser)
-        whom = argparse.ArgumentParser(add_help=False)
+        whom = Parser(add_help=False)
         whom.add_argument("--by", help="who is recorded as the author; your user name on this machine unless given")
-        machine = argparse.ArgumentParser(add_help=False)
+        machine = Parser(add_help=False)
         machine.add_argument("--json", action="store_true", help="print JSON")
 
         listed = verbs.add_parser("list", help="list jobs by kind and number", parents=[machine])

@@ -153,8 +153,8 @@ def test_what_differs_is_shown_and_written_by_the_author(tmp_path: Path) -> None
     assert plan.out.splitlines() == [
         f"~ probe/{job.number} nightly",
         "    active: true -> false",
-        "    priority: 7 -> 5",
         '    schedule.zone: "UTC" -> "Europe/Berlin"',
+        "    priority: 7 -> 5",
         "    arguments.a.b: 1 -> 2",
         "    arguments.a.c: [1] -> –",
         "1 to update, 0 unchanged",
