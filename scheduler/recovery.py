@@ -1,7 +1,7 @@
 """Publishes everything that is queued after Redis lost its messages: restarted, flushed, replaced by an empty one.
 
-One beat at a time does it, in batches, the newest runs first and each batch in front of the one before: what is oldest
-is taken first, whatever the clock publishes behind it meanwhile. A beat that dies over it is followed by another.
+One beat at a time does it, in batches, the oldest runs first, so that workers go on with those at once. A beat that
+dies over it is followed by another.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 import uuid
+from collections import deque
 from typing import Any
 
 from django.db import connection, transaction
@@ -51,7 +52,7 @@ class Recovery:
 
     def __init__(self) -> None:
         self._name = uuid.uuid4().hex
-        self._left: list[int] | None = None
+        self._left: deque[int] | None = None
         self._server = ""
         # Whether this beat or another one has not come to the end yet.
         self.under_way = False
@@ -72,10 +73,11 @@ class Recovery:
         published = 0
         until = time.monotonic() + SLICE_SECONDS
         while self._left:
-            found = _publish(self._left[-limit:])
+            batch = [self._left.popleft() for _ in range(min(limit, len(self._left)))]
+            found = _publish(batch)
             if found is None:
+                self._left.extendleft(reversed(batch))
                 return published
-            del self._left[-limit:]
             published += found
             if time.monotonic() > until:
                 return published
@@ -96,19 +98,19 @@ class Recovery:
         return True
 
 
-def _queued() -> list[int]:
+def _queued() -> deque[int]:
     with connection.cursor() as cursor:
         cursor.execute(_QUEUED)
-        return [row[0] for row in cursor.fetchall()]
+        return deque(row[0] for row in cursor.fetchall())
 
 
 def _publish(ids: list[int]) -> int | None:
-    """Publish those of ``ids`` that are still queued, in front; return how many, None where Redis did not take them."""
+    """Publish those of ``ids`` that are still queued; return how many, None where Redis did not take them."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_BATCH, [ids])
         hints = [Hint(*row) for row in cursor.fetchall()]
         # Before the commit: what Redis does not take is tried again.
-        if not messages.publish(hints, front=True):
+        if not messages.publish(hints):
             transaction.set_rollback(True)
             return None
         cursor.execute(_PUBLISHED, [REPUBLISH_SECONDS, [hint.execution_id for hint in hints]])

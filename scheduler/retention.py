@@ -134,6 +134,10 @@ def remove(*, batch: int = 1000) -> int:
 
 def clean(*, batch: int = 2000, until: Callable[[], bool] = lambda: False) -> None:
     """Do all that there is to do here, in turns of one batch, until it is done or ``until`` says so."""
-    chores = [lambda: _purge(batch)[1] >= batch, lambda: remove(batch=batch) >= 0, lambda: dates.move(batch=batch)]
+    chores: list[Callable[[], bool]] = [
+        lambda: _purge(batch)[1] >= batch,
+        lambda: remove(batch=batch) >= 0,
+        lambda: dates.move(batch=batch),
+    ]
     while chores and not until():
         chores = [chore for chore in chores if not until() and chore()]

@@ -1,13 +1,19 @@
 """Retention deletes what outlived its days, in batches, and nothing else."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.contrib.postgres.functions import TransactionNow
+from django.db import connection
+from django.db.models import F
 
 from scheduler import executions, jobs, retention
+from scheduler.exceptions import JobNotFound
 from scheduler.job_types import Outcome
-from scheduler.models import Attempt, Execution, Job, Payload, Status
+from scheduler.models import Attempt, Execution, Job, Payload, Removal, RetentionChange, Status
 from tests.probe.models import Effect
 from tests.scheduler.factories import a_job, counted, counters, make_ready, started
 from tests.scheduler.threads import together
@@ -125,3 +131,109 @@ def test_purges_and_ends_at_once_leave_counters_that_agree_with_the_rows() -> No
     assert not [result for result in results if isinstance(result, Exception)]
     retention.purge_all()
     assert counters(job) == counted(job) == (0, 10, 10, 0, 0)
+
+
+def history(job: Job, runs: int, skipped: int) -> None:
+    """Write a long history of ``job``: ended runs, and instants that were skipped."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO scheduler_execution
+                   (job_id, number, trigger, scheduled_for, status, reason, queue, priority, concurrency_key, ended_at,
+                    expires_at, attempt, rescues, cancel_requested, messages, visible, complete)
+            SELECT %(job)s, CASE WHEN n <= %(runs)s THEN n END, 0, now() - n * interval '1 minute',
+                   CASE WHEN n <= %(runs)s THEN 2 ELSE 5 END, CASE WHEN n > %(runs)s THEN 'overlap' END, 'services', 5,
+                   '', now() - n * interval '1 minute', now() - n * interval '1 minute' + interval '3650 days',
+                   1, 0, false, '[]', true, false
+              FROM generate_series(1, %(runs)s + %(skipped)s) n
+            """,
+            {"job": job.pk, "runs": runs, "skipped": skipped},
+        )
+        cursor.execute(
+            "UPDATE scheduler_jobstate SET last_number = %(runs)s, total_count = %(runs)s, success_count = %(runs)s"
+            " WHERE job_id = %(job)s",
+            {"job": job.pk, "runs": runs},
+        )
+        cursor.execute("ANALYZE scheduler_execution")
+
+
+@contextmanager
+def statements() -> Iterator[list[int]]:
+    """How many rows each statement on executions wrote, as they come."""
+    rows: list[int] = []
+
+    def count(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        result = execute(sql, params, many, context)
+        if "scheduler_execution" in sql and sql.lstrip().startswith(("UPDATE", "DELETE", "INSERT")):
+            rows.append(context["cursor"].rowcount)
+        return result
+
+    with connection.execute_wrapper(count):
+        yield rows
+
+
+LONG = 100_000
+BATCH = 2000
+
+
+def test_a_job_with_a_long_history_is_gone_at_once_and_its_rows_go_in_batches() -> None:
+    job, other = a_job(number=7), a_job()
+    history(job, LONG - 10_000, 10_000)
+    kept = ended(other)
+    with statements() as written:
+        jobs.delete(job, by="tester")
+        assert written == []
+        with pytest.raises(JobNotFound):
+            jobs.get("probe", 7)
+        retention.clean(batch=BATCH)
+    assert (left(), Removal.objects.count()) == ([kept], 0)
+    assert (sum(written), max(written)) == (LONG, BATCH)
+
+
+def test_changed_days_move_a_long_history_in_batches_each_row_once() -> None:
+    job = a_job(retention_days=3650)
+    history(job, LONG // 4, 10_000)
+    now = jobs.run_now(job, by="tester")
+    jobs.update(job, {"overlap": "skip"}, by="tester")
+    skipped = jobs.run_now(job, by="tester")
+    with statements() as written:
+        jobs.update(job, {"retention_days": 100}, by="tester")
+        assert written == []
+        retention.clean(batch=BATCH)
+    assert (sum(written), max(written)) == (LONG // 4 + 10_000 + 1, BATCH)
+    days = F("expires_at") - F("ended_at")
+    assert list(Execution.objects.of(job).filter(ended_at__isnull=False).values_list(days, flat=True).distinct()) == [
+        timedelta(days=100)
+    ]
+    assert (now.expires_at, skipped.status, RetentionChange.objects.count()) == (None, Status.SKIPPED, 0)
+
+
+def test_longer_days_hold_from_their_commit_on() -> None:
+    job = a_job(retention_days=1)
+    kept = ended(job)
+    days_ago = TransactionNow() - timedelta(days=2)
+    Execution.objects.filter(pk=kept).update(ended_at=days_ago, expires_at=TransactionNow() - timedelta(days=1))
+    jobs.update(job, {"retention_days": 30}, by="tester")
+    assert (retention.purge(), left()) == (0, [kept])
+    assert Execution.objects.filter(expires_at=F("ended_at") + timedelta(days=30)).count() == 1
+
+
+def test_a_run_that_ends_after_its_job_s_days_were_changed_is_kept_for_the_new_ones() -> None:
+    job = a_job(retention_days=30)
+    run = started(job)
+    jobs.update(job, {"retention_days": 2}, by="tester")
+    retention.clean()
+    executions.finish(run, SUCCESS)
+    execution = Execution.objects.get(pk=run.execution_id)
+    assert execution.expires_at is not None
+    assert execution.ended_at is not None
+    assert abs(execution.expires_at - execution.ended_at - timedelta(days=2)) < timedelta(seconds=1)
+
+
+def test_what_a_deleted_job_s_kind_keeps_goes_too() -> None:
+    job = a_job()
+    run = started(job)
+    Effect.objects.create(execution_id=run.execution_id, attempt=1)
+    jobs.delete(job, by="tester")
+    retention.clean(batch=1)
+    assert (left(), Effect.objects.count()) == ([], 0)

@@ -132,9 +132,7 @@ def test_after_redis_lost_everything_all_that_is_queued_is_published_at_once(
         # Another process, which has not what was written last.
         broker.set(recovery.SERVER_KEY, "the run id it had")
         broker.delete(messages.key_of("services", 5))
-    # Behind, in the meantime.
-    fresh.append(jobs.run_now(job, by="tester").pk)
-    assert ([sweep(limit=10), sweep(limit=10)], list(dict.fromkeys(waiting(broker)))) == ([26, 0], fresh)
+    assert ([sweep(limit=10), sweep(limit=10)], waiting(broker)) == ([25, 0], fresh)
 
 
 def test_one_beat_publishes_what_redis_lost_and_another_only_where_it_dies_over_it(
