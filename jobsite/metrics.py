@@ -6,7 +6,7 @@ import base64
 import binascii
 import hmac
 from collections.abc import Iterator
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv6Address, ip_address, ip_network
 
 from django.conf import settings
 from django.db import DatabaseError, connection
@@ -131,8 +131,8 @@ def _comes_from_inside(request: HttpRequest) -> bool:
         address = ip_address(client)
     except ValueError:
         return False
-    if getattr(address, "ipv4_mapped", None) is not None:
-        address = address.ipv4_mapped  # type: ignore[union-attr]
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
     for allowed in settings.METRICS_ALLOW_ADDRESSES:
         if allowed == "loopback":
             if address.is_loopback:

@@ -12,7 +12,8 @@ import logging
 import os
 import threading
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections import Counter as Tally
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -53,7 +54,11 @@ class Histogram:
 
     def observe(self, seconds: float, kind: str = "") -> None:
         """Count one duration."""
-        _local.observe(self.name, kind, max(seconds, 0.0))
+        self.observe_all((seconds,), kind)
+
+    def observe_all(self, seconds: Sequence[float], kind: str = "") -> None:
+        """Count several durations."""
+        _local.observe(self.name, kind, [max(one, 0.0) for one in seconds])
 
 
 DUE = Counter("jobsite_instants_due_total", "Due instants that the beats settled, run or not.")
@@ -96,13 +101,14 @@ class _Local:
             self.series.setdefault((name, kind, label), Series()).value += by
         _see_to_flush()
 
-    def observe(self, name: str, kind: str, seconds: float) -> None:
-        place = bisect_left(BOUNDS, seconds)
+    def observe(self, name: str, kind: str, seconds: Sequence[float]) -> None:
+        places = [bisect_left(BOUNDS, one) for one in seconds]
         with self.lock:
             series = self.series.setdefault((name, kind, ""), Series(buckets=[0] * (len(BOUNDS) + 1)))
-            series.value += seconds
+            series.value += sum(seconds)
             if series.buckets is not None:
-                series.buckets[place] += 1
+                for place in places:
+                    series.buckets[place] += 1
         _see_to_flush()
 
     def take(self) -> dict[Key, Series]:
@@ -210,27 +216,29 @@ def flush_at_end() -> None:
 # -- What is counted where ---------------------------------------------------------------------------------------------
 
 
-def claimed(rows: Sequence[Any], kinds: dict[int, str], *, now: int) -> None:
-    """Count the rows of a claim (job, number, trigger, due, until, status, reason, …; microseconds), once committed."""
-    tallies: dict[tuple[Counter, str, str], int] = {}
-    lates: list[tuple[float, str]] = []
-    for job_pk, _, _, due, _, _, reason, _ in rows:
-        kind = kinds[job_pk]
-        counter = (DUE, kind, "")
-        tallies[counter] = tallies.get(counter, 0) + 1
-        counter = (SKIPPED, kind, reason) if reason else (CLAIMED, kind, "")
-        tallies[counter] = tallies.get(counter, 0) + 1
-        if not reason:
-            lates.append(((now - due) / 1e6, kind))
-    if tallies:
-        transaction.on_commit(partial(_count, tallies, lates))
+def claimed(rows: Sequence[Any], kinds: Mapping[int, str], *, now: int) -> None:
+    """Count the rows of a claim (job, number, trigger, due, until, status, reason, …; microseconds), once committed.
+
+    A claim of hundreds of jobs must not wait for this: a few tallies are made of the rows.
+    """
+    tally = Tally((kinds[row[0]], row[6]) for row in rows)
+    lates: dict[str, list[float]] = {}
+    for row in rows:
+        if row[6] is None:
+            lates.setdefault(kinds[row[0]], []).append((now - row[3]) / 1e6)
+    if tally:
+        transaction.on_commit(partial(_count, tally, lates))
 
 
-def _count(tallies: dict[tuple[Counter, str, str], int], lates: list[tuple[float, str]]) -> None:
-    for (counter, kind, label), by in tallies.items():
-        counter.add(kind, label, by)
-    for seconds, kind in lates:
-        CLAIM_LATENESS.observe(seconds, kind)
+def _count(tally: Mapping[tuple[str, str | None], int], lates: Mapping[str, list[float]]) -> None:
+    for (kind, reason), by in tally.items():
+        DUE.add(kind, by=by)
+        if reason is None:
+            CLAIMED.add(kind, by=by)
+        else:
+            SKIPPED.add(kind, reason, by)
+    for kind, seconds in lates.items():
+        CLAIM_LATENESS.observe_all(seconds, kind)
 
 
 def started(runs: Sequence[Started]) -> None:

@@ -18,6 +18,7 @@ from unfold.widgets import (
 from scheduler.calendars import countries, ical, store
 from scheduler.calendars.days import WEEKDAYS
 from scheduler.exceptions import InvalidCalendar
+from scheduler.history import storable_text
 from scheduler.models import Calendar
 
 _DATES_HELP = (
@@ -85,6 +86,7 @@ class CalendarForm(forms.ModelForm):  # type: ignore[type-arg]
             return None
         if upload.size > ical.LONGEST_FILE:
             raise ValidationError(f"The file has more than {ical.LONGEST_FILE >> 10} KiB.")
+        self.upload_name = storable_text(str(upload.name))[:255]
         try:
             return str(upload.read().decode("utf-8-sig"))
         except UnicodeDecodeError:
@@ -107,7 +109,7 @@ class CalendarForm(forms.ModelForm):  # type: ignore[type-arg]
         if data.get("without_file"):
             text, name = "", ""
         if data["upload"] is not None:
-            text, name = data["upload"], str(self.files[self.add_prefix("upload")].name)[:255]
+            text, name = data["upload"], self.upload_name
         plain = {field: data[field] for field in ("name", "description", "country", "subdivision", "weekdays", "dates")}
         return store.Rules(**plain, ical=text, ical_name=name)
 

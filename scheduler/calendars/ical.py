@@ -100,7 +100,7 @@ def read(text: str, *, today: date) -> Events:
 
 def _series(text: str, first: date, after: date) -> Iterator[list[Any]]:
     """Yield the events of each calendar in the file, those that belong together at a time, as often as they happen."""
-    import recurring_ical_events
+    import recurring_ical_events  # type: ignore[import-untyped]
     from icalendar import Calendar
 
     for calendar in Calendar.from_ical(text, multiple=True):

@@ -26,6 +26,8 @@ from scheduler.schedule import zone_of
 logger = logging.getLogger(__name__)
 
 MOST_PER_JOB = 20
+# Forms list them all.
+MOST = 500
 _LENGTHS = {"name": 100, "description": 2000, "dates": 100_000, "ical": ical.LONGEST_FILE, "ical_name": 255}
 _MOST_REMEMBERED = 1000
 # Calendar -> its present version as far as this process knows; and the days of a calendar's version in a zone.
@@ -74,6 +76,8 @@ def save(calendar: Calendar | None, rules: Rules, *, by: str) -> Calendar:
     Saving an old one again works the events of its file out anew, up to a horizon that lies ahead of today.
     """
     rules.check()
+    if calendar is None and Calendar.objects.count() >= MOST:
+        raise InvalidCalendar("name", f"there are {MOST} calendars, and there can be no more")
     now = clock.now()
     stored = Calendar(created_at=now) if calendar is None else calendar
     for field in ("name", "description", "country", "subdivision", "dates", "ical", "ical_name"):

@@ -252,6 +252,14 @@ def test_what_cannot_be_a_calendar_is_refused_by_its_field(rules: dict[str, Any]
     assert (refusal.value.field, Calendar.objects.count()) == (field, 1)
 
 
+def test_there_are_only_so_many_calendars_as_a_form_can_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "MOST", 1)
+    first = a_calendar()
+    with pytest.raises(InvalidCalendar):
+        a_calendar()
+    assert edited(first, dates="05-01").version == 2
+
+
 def test_days_are_worked_out_before_a_claim_asks() -> None:
     calendar = a_calendar(country="DE", dates=ALWAYS)
     store.warm()
