@@ -57,6 +57,8 @@ class PageStore:
         if not self._waiting:
             return
         with (
+            # A copy's own errors are psycopg's otherwise, and nobody above knows those.
+            connection.wrap_database_errors,
             connection.cursor() as cursor,
             cursor.copy(
                 "COPY zementis_inferencepage (execution_id, attempt, page, device, rows, data)"

@@ -192,6 +192,9 @@ def _inspected(content: bytes, *, file_name: str, format: Format) -> tuple[Model
         raise InvalidModel("The model has no name: its file gives none, and neither does the upload.")
     if len(name) > MAX_NAME or not name.isprintable():
         raise InvalidModel(f"A model's name is printable text of at most {MAX_NAME} characters.")
+    if "/" in name or name in {".", ".."}:
+        # No address could name it: clients and servers take these apart.
+        raise InvalidModel(f"A model's name has no '/' and is not '.' or '..'; this one is '{name}'.")
     try:
         check_storable(description.to_json())
     except UnreadableJson as error:

@@ -74,6 +74,14 @@ def test_a_model_without_a_name_takes_its_files(api: Api, data: bytes, name: str
     assert (code, found.get("modelName")) == (201, "line")
 
 
+@pytest.mark.parametrize("name", ["a/b", "..", "."])
+def test_a_name_that_no_address_can_hold_is_refused(api: Api, name: str) -> None:
+    named = LINE.read_bytes().replace(b"<RegressionModel ", b'<RegressionModel modelName="%b" ' % name.encode())
+    answered = upload(api, named, "line.pmml")
+    assert answered == (400, {"errors": [f"A model's name has no '/' and is not '.' or '..'; this one is '{name}'."]})
+    assert answer(api.get("/service/zementis/models")) == (200, {"models": []})
+
+
 def test_a_form_with_a_file_is_taken(api: Api) -> None:
     file = SimpleUploadedFile("line.pmml", LINE.read_bytes())
     client = api._client

@@ -134,9 +134,12 @@ def store(new: Sequence[NewMeasurement]) -> list[int]:
             f"\t{{{','.join(map(repr, item.values))}}}\t{_escaped(item.extra)}\n"
             for key, item in zip(given, new, strict=True)
         )
-        with cursor.copy(
-            'COPY zementis_measurement (id, device_id, "time", layout_id, "values", extra) FROM STDIN'
-        ) as copy:
+        with (
+            connection.wrap_database_errors,
+            cursor.copy(
+                'COPY zementis_measurement (id, device_id, "time", layout_id, "values", extra) FROM STDIN'
+            ) as copy,
+        ):
             copy.write(lines)
         added = _added(new, ids)
         # The measurements are stored whatever becomes of this.
