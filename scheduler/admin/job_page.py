@@ -12,6 +12,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 
 from scheduler import clock
+from scheduler.admin import alert_section
 from scheduler.admin.base import Crumb
 from scheduler.calendars import store as calendars
 from scheduler.console import charts, runs, words
@@ -47,6 +48,7 @@ def response(model_admin: Any, request: HttpRequest, job: Job) -> TemplateRespon
         "changes": JobChange.objects.filter(job_id=job.pk).order_by("-at", "-id")[:CHANGES],
         "entry_url": entry_url(job) if request.user.has_perm("django_celery_beat.view_periodictask") else None,
         **(_charts(job) if may_see_runs else {}),
+        **alert_section.of(job, request),
         "may_run": model_admin.has_run_permission(request),
         "may_pause": model_admin.has_pause_permission(request),
         "may_change": model_admin.has_change_permission(request, job),

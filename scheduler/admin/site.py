@@ -18,10 +18,15 @@ _ICONS = {
     "limit": "speed",
     "calendar": "event_busy",
     "jobchange": "history",
+    "incident": "warning",
+    "alertrule": "notifications",
+    "channel": "forward_to_inbox",
+    "ping": "monitor_heart",
+    "delivery": "outbox",
     "user": "person",
     "group": "group",
 }
-_FIRST = ("job", "execution", "process", "calendar", "limit", "jobchange")
+_FIRST = ("job", "execution", "incident", "process", "calendar", "limit", "jobchange")
 _LAST = ("django_celery_beat", "auth")
 
 
