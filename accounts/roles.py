@@ -24,8 +24,8 @@ class Role(StrEnum):
 
 _VIEWED = {
     "scheduler": (
-        *("attempt", "calendar", "execution", "job", "jobchange", "jobstate", "limit", "notice", "payload"),
-        "process",
+        *("alertrule", "attempt", "calendar", "channel", "delivery", "execution", "incident", "job", "jobchange"),
+        *("jobstate", "limit", "metric", "notice", "payload", "process"),
     ),
     "voltmx": ("service",),
     "zementis": (*("childreference", "inferencepage", "managedobject", "measurement", "modelversion", "scoringmodel"),),
@@ -35,7 +35,7 @@ _VIEWED = {
 }
 _OPERATED = ("scheduler.run_job", "scheduler.pause_job", "scheduler.cancel_execution")
 _EDITED = {
-    "scheduler": ("calendar", "job", "limit"),
+    "scheduler": ("alertrule", "calendar", "job", "limit"),
     "zementis": ("managedobject", "measurement", "scoringmodel"),
 }
 _EDITOR_TOO = ("voltmx.test_service",)

@@ -24,11 +24,28 @@ _OPTIONAL = re.compile(r"\(\?:([^()|]*)\)\?")
 _LOOSE_SLASH = re.compile(r"/\?(?=\(\?P<)")
 
 
+_BEARER = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "An API token, made in the admin for this surface or for any.",
+}
+
+
+class ApiTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """API tokens, where an address belongs to no surface."""
+
+    target_class = "jobsite.bearer.BearerAuthentication"
+    name = "apiToken"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:
+        return _BEARER
+
+
 class ClaimsTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    """The Volt MX login: a claims token, sent bare, under either of two names."""
+    """The Volt MX login: a claims token, sent bare, under either of two names; or an API token."""
 
     target_class = "voltmx.authentication.ClaimsAuthentication"
-    name = ["claimsToken", "claimsTokenKony"]
+    name = ["claimsToken", "claimsTokenKony", "voltmxApiToken"]
 
     def get_security_requirement(self, auto_schema: AutoSchema) -> list[dict[str, list[Any]]]:
         return [{name: []} for name in self.name]
@@ -42,17 +59,21 @@ class ClaimsTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-unty
                 "description": "The claims token that /authService/accounts/login answers with, sent bare.",
             }
             for header in ("X-VoltMX-Authorization", "X-Kony-Authorization")
-        ]
+        ] + [_BEARER]
 
 
 class PlatformBasicScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    """The Cumulocity login: Basic, with or without a tenant in front of the user."""
+    """The Cumulocity login: Basic, with or without a tenant in front of the user; or an API token."""
 
     target_class = "zementis.authentication.CumulocityAuthentication"
-    name = "platformBasic"
+    name = ["platformBasic", "zementisApiToken"]
 
-    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:
-        return {"type": "http", "scheme": "basic", "description": "user:password or tenant/user:password."}
+    def get_security_requirement(self, auto_schema: AutoSchema) -> list[dict[str, list[Any]]]:
+        return [{name: []} for name in self.name]
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> list[dict[str, Any]]:
+        basic = {"type": "http", "scheme": "basic", "description": "user:password or tenant/user:password."}
+        return [basic, _BEARER]
 
 
 class SurfaceSchema(AutoSchema):

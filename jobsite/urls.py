@@ -9,13 +9,14 @@ from rest_framework.authentication import SessionAuthentication
 from rest_framework.permissions import IsAuthenticated
 
 from accounts import console_login
+from jobsite.bearer import BearerAuthentication
 from jobsite.metrics import metrics_view
 from jobsite.schedule_preview import SchedulePreviewView
 from voltmx.authentication import ClaimsAuthentication
 from zementis.authentication import CumulocityAuthentication
 
 # What belongs to no surface takes the login of either, and of the console.
-EVERY_LOGIN = [CumulocityAuthentication, ClaimsAuthentication, SessionAuthentication]
+EVERY_LOGIN = [BearerAuthentication, CumulocityAuthentication, ClaimsAuthentication, SessionAuthentication]
 
 urlpatterns: list[URLPattern | URLResolver] = [
     re_path(
