@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 import requests
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -112,8 +113,9 @@ def test_every_operation_on_jobs_answers_as_it_is_described(api: Api) -> None:
         context = factories.a_context(job, number=number, at=NOON + timedelta(hours=number))
         seen.add(held(api.get(f"{SERVICE}/job/{job.number}")))
         writer = PageWriter(context.execution_id, context.attempt)
-        columns = {"score": [0.5, float("nan")], "outlier": [True, False], "label": ["a", None]}
-        writer.add(device, [1_000_000, 2_000_000], columns)
+        columns = {"score": np.array([0.5, np.nan]), "outlier": np.array([True, False])}
+        columns["label"] = np.array(["a", None], dtype=object)
+        writer.add(device, np.array([1_000_000, 2_000_000], dtype=np.int64), columns)
         writer.close()
         factories.end(context, ending, ["told"])
     one = f"{SERVICE}/job/{job.number}"
