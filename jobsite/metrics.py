@@ -17,6 +17,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
+from accounts import lockout
+from accounts.origin import address_of
 from scheduler import metrics
 from scheduler.gauges import Gauges, gauges
 
@@ -87,8 +89,14 @@ REGISTRY.register(JobsiteCollector())
 
 @require_safe
 def metrics_view(request: HttpRequest) -> HttpResponse:
-    """200 in the format that the scraper accepts; 401 without one of the ways in; 503 while the database is away."""
+    """200 in the format that the scraper accepts; 401 without one of the ways in, 429 after too many wrong tokens; 503
+    while the database is away."""
     if not _is_allowed(request):
+        wait = _count_guess(request)
+        if wait:
+            response = HttpResponse("429 Too Many Requests\n", content_type="text/plain", status=429)
+            response["Retry-After"] = str(wait)
+            return response
         response = HttpResponse("401 Unauthorized\n", content_type="text/plain", status=401)
         response["WWW-Authenticate"] = 'Bearer realm="metrics", Basic realm="metrics"'
         return response
@@ -104,6 +112,20 @@ def metrics_view(request: HttpRequest) -> HttpResponse:
 
 def _is_allowed(request: HttpRequest) -> bool:
     return _has_token(request) or _comes_from_inside(request) or request.user.has_perm(PERMISSION)
+
+
+def _count_guess(request: HttpRequest) -> int:
+    """Count a token that is not the right one; return the seconds to wait where an address has sent too many."""
+    if not request.headers.get("Authorization"):
+        return 0
+    try:
+        lockout.bad_token(address_of(request))
+    except lockout.LockedOut as refusal:
+        return refusal.seconds
+    except DatabaseError:
+        # A right token would still open it; that a wrong one is counted can wait for the database.
+        connection.close()
+    return 0
 
 
 def _has_token(request: HttpRequest) -> bool:

@@ -15,7 +15,7 @@ ROLES = ("viewer", "operator", "editor", "administrator")
 API_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 METHODS = {"console": ("GET", "POST"), "jobsite": ("GET", "POST")}
 # What a stranger is told: the console shows its login page, an API says 401.
-STRANGER = {"console": "login", "voltmx": 401, "zementis": 401, "jobsite": 401, "demo": "in"}
+STRANGER: dict[str, int | str] = {"console": "login", "voltmx": 401, "zementis": 401, "jobsite": 401, "demo": "in"}
 TABLE = Path(__file__).with_name("table.yaml")
 
 Outcome = int | str

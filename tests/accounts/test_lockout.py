@@ -90,7 +90,12 @@ def test_unknown_inactive_and_known_accounts_cost_one_hash_and_read_alike(
     calls: list[str] = []
     hasher = hashers.get_hasher()
     real = type(hasher).encode
-    monkeypatch.setattr(type(hasher), "encode", lambda *args: (calls.append("hash"), real(*args))[1])
+
+    def counted(*arguments: Any) -> Any:
+        calls.append("hash")
+        return real(*arguments)
+
+    monkeypatch.setattr(type(hasher), "encode", counted)
     seen = set()
     for name in ("viewer-user", "editor-user", "no-such-user"):
         calls.clear()
@@ -107,3 +112,10 @@ def test_a_member_without_staff_rights_reads_what_a_wrong_password_reads(user_of
     user.save()
     right, wrong = (knock("console", "viewer-user", password) for password in (PASSWORD, "wrong"))
     assert right.context["form"].non_field_errors() == wrong.context["form"].non_field_errors()
+
+
+def test_guesses_of_the_metrics_token_are_held_up_and_the_right_one_is_not(db: None, settings: Any) -> None:
+    settings.LOGIN_ATTEMPTS, settings.METRICS_TOKEN, settings.METRICS_ALLOW_ADDRESSES = 1, "sesame", []
+    guesses = ["a", "b", "c", "d", "e", "f", "sesame"]
+    told = [Client().get("/metrics", headers={"Authorization": f"Bearer {guess}"}).status_code for guess in guesses]
+    assert told == [401, 401, 401, 401, 401, 429, 200]
