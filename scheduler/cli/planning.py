@@ -15,7 +15,6 @@ from scheduler.cli.sealing import foreign, incoming, is_sealed
 from scheduler.definition import Definition, check
 from scheduler.exceptions import InvalidJob, NeverFires
 from scheduler.models import Job
-from scheduler.schedule import Schedule
 from scheduler.secret import MASK
 
 _BATCH = 1000
@@ -262,11 +261,3 @@ def _check_names(wanted: Sequence[Wanted], planner: _Planner, doomed: Sequence[S
                     problems.append(Problem(item.at("name"), f"{kind} job {job.number} has this name"))
     if problems:
         raise Refused(*problems)
-
-
-def upcoming(schedule: Schedule, *, now: datetime, count: int) -> list[datetime]:
-    """Return the next ``count`` fires of a schedule, fewer where they end."""
-    fires: list[datetime] = []
-    while len(fires) < count and (fire := schedule.next_after(fires[-1] if fires else now)) is not None:
-        fires.append(fire)
-    return fires

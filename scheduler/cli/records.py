@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from scheduler.calendars import store as calendar_store
 from scheduler.cli.entries import entry_of
-from scheduler.cli.planning import upcoming
 from scheduler.console.words import said_by
 from scheduler.exceptions import InvalidSchedule, UnknownJobType
 from scheduler.models import Execution, Job, Status
 from scheduler.schedule import Schedule
+
+_LOOKED_AT = 2000
 
 
 def job_record(job: Job) -> dict[str, Any]:
@@ -42,7 +44,7 @@ def job_details(job: Job, *, calendars: Mapping[int, str], now: datetime, fires:
     except UnknownJobType:
         definition = None
     try:
-        coming = upcoming(Schedule.of(job), now=now, count=fires) if job.active else []
+        coming = upcoming(job, now=now, count=fires)
     except InvalidSchedule:
         coming = []
     return {
@@ -70,6 +72,25 @@ def run_record(execution: Execution) -> dict[str, Any]:
         "worker": execution.worker,
         "messages": said_by(execution),
     }
+
+
+def upcoming(job: Job, *, now: datetime, count: int) -> list[datetime]:
+    """Return the next ``count`` fires of a job, fewer where they end, and without those on days of its calendars.
+
+    A job that fires on closed days alone is looked at for so many of its instants only. Raises ``InvalidSchedule``.
+    """
+    if not job.active:
+        return []
+    schedule, closed = Schedule.of(job), calendar_store.closed(job.calendars, job.zone)
+    fires: list[datetime] = []
+    fire = schedule.next_after(now)
+    for _ in range(_LOOKED_AT):
+        if fire is None or len(fires) == count:
+            break
+        if closed is None or closed.closure_at(fire) is None:
+            fires.append(fire)
+        fire = schedule.next_after(fire)
+    return fires
 
 
 def _iso(instant: datetime | None) -> str | None:

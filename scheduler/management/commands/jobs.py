@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import getpass
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
@@ -110,6 +111,10 @@ class Command(BaseCommand):
         method: Callable[[Mapping[str, Any]], None] = getattr(self, f"do_{verb}")
         try:
             method(options)
+        except BrokenPipeError:
+            # Who reads us has enough (head, a pager that was left); nothing more can be said there.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(FAILED)
         except Refused as refusal:
             raise CommandError("\n".join(str(problem) for problem in refusal.problems)) from None
         except SchedulerError as refusal:

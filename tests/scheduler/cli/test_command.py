@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from rich.console import Console
 
 from scheduler import executions, jobs
+from scheduler.calendars import store as calendars
 from scheduler.cli.following import follow
 from scheduler.cli.problems import Refused
 from scheduler.job_types import Outcome
@@ -82,6 +84,14 @@ def test_a_job_is_shown_with_its_definition_fires_and_runs() -> None:
     told = jobs_command("show", f"probe/{job.number}", "--json").json
     assert (told["definition"]["arguments"], len(told["next_fires"])) == ({"gate": "x"}, 5)
     assert [run["messages"] for run in told["latest_runs"]] == [["slow"]]
+
+
+def test_days_of_a_jobs_calendars_are_no_fires() -> None:
+    closed = calendars.save(None, calendars.Rules(name="Weekend", weekdays=(5, 6)), by="tester")
+    job = a_job(expression="0 0 12 * * ?", calendars=[closed.pk])
+    fires = jobs_command("show", f"probe/{job.number}", "--json").json["next_fires"]
+    days = [datetime.fromisoformat(fire).weekday() for fire in fires]
+    assert (len(days), max(days) <= 4) == (5, True)
 
 
 def test_a_history_lists_the_newest_runs_first() -> None:
