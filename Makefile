@@ -6,7 +6,7 @@ LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --genera
 	--no-emit-find-links --custom-compile-command "make lock" --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench chaos screenshots lock clean
+.PHONY: help run test check bench chaos docs screenshots lock clean
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
@@ -31,6 +31,10 @@ chaos: ## Hurt a running fleet, then check that nothing was lost. ARGS="--second
 	@scripts/venv requirements-dev.txt
 	@exec $(PY) -m tests.chaos $(ARGS)
 
+docs: ## The documents as a site, into site/; ends at the first link that leads nowhere
+	@scripts/venv requirements-dev.txt
+	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --quiet
+
 screenshots: ## Pictures of the console with the demo, into docs/screenshots (needs Chromium)
 	@scripts/venv requirements-dev.txt
 	@exec $(PY) -m tests.browser
@@ -40,4 +44,4 @@ lock: ## Pin all dependencies anew (needs uv)
 	$(LOCK) --extra dev --constraint requirements.txt --output-file requirements-dev.txt
 
 clean: ## Remove the environment and caches; data stays
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache staticfiles
+	rm -rf site .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache staticfiles

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from heapq import nlargest
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -19,12 +20,27 @@ from scheduler.console import charts, runs, words
 from scheduler.console.closures import closed_days
 from scheduler.console.fires import Fire, next_fires
 from scheduler.console.related import entry_url
+from scheduler.exceptions import UnknownJobType
+from scheduler.misfire import Misfire
 from scheduler.models import Execution, Job, JobChange, Trigger
+from scheduler.overlap import Overlap
 from scheduler.schedule import Schedule
 
 FIRES = 10
 RUNS = 15
 CHANGES = 10
+
+_MISFIRE = {
+    Misfire.FIRE_ONCE: "one run for all that passed",
+    Misfire.SKIP: "do not run",
+    Misfire.FIRE_ALL: "one run for each",
+}
+_OVERLAP = {
+    Overlap.SKIP: "are skipped",
+    Overlap.ALLOW: "run beside the earlier run",
+    Overlap.QUEUE: "one waits for the earlier run, others are skipped",
+    Overlap.REPLACE: "cancel the earlier run",
+}
 
 
 def response(model_admin: Any, request: HttpRequest, job: Job) -> TemplateResponse:
@@ -107,11 +123,11 @@ def _facts(job: Job) -> list[tuple[str, Any]]:
     """Return what the definition says beyond schedule and arguments, as label and text."""
     return [
         ("Does not run on", ", ".join(calendars.names(job.calendars or ())) or words.NOTHING),
-        ("Late fires", job.misfire + (f", grace {job.misfire_grace_seconds} s" if job.misfire_grace_seconds else "")),
-        ("Overlapping fires", job.overlap),
-        ("Time limit", words.duration(job.timeout_seconds) if job.timeout_seconds else "the setting's"),
+        ("Late fires", f"{_MISFIRE[Misfire(job.misfire)]}{_grace(job)}"),
+        ("Overlapping fires", _OVERLAP[Overlap(job.overlap)]),
+        ("Time limit", _time_limit(job)),
         ("Retries", _retries(job)),
-        ("Queue", job.queue or "the kind's"),
+        ("Queue", job.queue or _usual_queue(job)),
         ("Priority", job.priority),
         ("Expires", f"{words.duration(job.expires_seconds)} after due" if job.expires_seconds else words.NOTHING),
         ("Concurrency key", job.concurrency_key or words.NOTHING),
@@ -121,6 +137,24 @@ def _facts(job: Job) -> list[tuple[str, Any]]:
         ("Created", f"{words.instant(job.created_at)} by {job.created_by}"),
         ("Edited", f"{words.instant(job.updated_at)} by {job.updated_by}, version {job.version}"),
     ]
+
+
+def _grace(job: Job) -> str:
+    seconds = job.misfire_grace_seconds
+    return "" if seconds is None else f"; late means by more than {words.duration(seconds)}"
+
+
+def _time_limit(job: Job) -> str:
+    if job.timeout_seconds:
+        return words.duration(job.timeout_seconds)
+    return f"{words.duration(settings.SCHEDULER_DEFAULT_TIMEOUT_SECONDS)}, the setting's"
+
+
+def _usual_queue(job: Job) -> str:
+    try:
+        return f"{job.job_type.queue}, the kind's"
+    except UnknownJobType:
+        return words.NOTHING
 
 
 def _retries(job: Job) -> str:
