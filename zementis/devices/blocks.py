@@ -17,6 +17,8 @@ from zementis.models import DeviceLayout, MeasurementBlock
 
 logger = logging.getLogger(__name__)
 
+# Packing costs as much as storing a few hundred rows, so it waits for enough; what is left over makes smaller blocks.
+ENOUGH_ROWS = 2_000
 MIN_ROWS = 1_000
 MAX_ROWS = 8_000
 # What one call may pack, and a client waits for; the rest is for the next.
@@ -42,7 +44,7 @@ class _Loose:
             self._rows[pair] = known + rows, min(oldest, since)
             while len(self._rows) > _REMEMBERED:
                 self._rows.popitem(last=False)
-            return known + rows >= MIN_ROWS
+            return known + rows >= ENOUGH_ROWS
 
     def take(self, pair: tuple[int, int]) -> tuple[int, datetime] | None:
         """Forget a pair and return what was known of it."""

@@ -54,17 +54,17 @@ def read(*devices: int, series: tuple[SeriesName, ...] = (X, Y), window: Window 
 
 
 @pytest.mark.django_db
-def test_a_thousand_rows_become_a_block_when_they_are_committed(django_capture_on_commit_callbacks: Any) -> None:
+def test_two_thousand_rows_become_a_block_when_they_are_committed(django_capture_on_commit_callbacks: Any) -> None:
     device = a_device().pk
     with django_capture_on_commit_callbacks(execute=True):
-        many_motions(device, 999)
+        many_motions(device, 1999)
     assert MeasurementBlock.objects.count() == 0
     with django_capture_on_commit_callbacks(execute=True):
-        many_motions(device, 1, start=seconds(999))
+        many_motions(device, 1, start=seconds(1999))
     block = MeasurementBlock.objects.get()
-    assert (block.rows, block.first_time, block.last_time) == (1000, NOON, seconds(999))
+    assert (block.rows, block.first_time, block.last_time) == (2000, NOON, seconds(1999))
     # Instants at a steady pace and ids in a row take nothing, the constant series two bytes a value.
-    assert len(block.data) < 1000 * (3 * 8 + 3 * 2) + 500
+    assert len(block.data) < 2000 * (3 * 8 + 3 * 2) + 500
 
 
 @pytest.mark.django_db

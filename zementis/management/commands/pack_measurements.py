@@ -1,6 +1,6 @@
 """``manage.py pack_measurements``: make blocks of measurements that came in before there were blocks, or by ones.
 
-Ingest makes blocks of itself, from a thousand measurements of a device and type on. May run beside everything else.
+Ingest makes blocks of itself, for every two thousand measurements of a device and type. May run beside everything else.
 """
 
 from __future__ import annotations
