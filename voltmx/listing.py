@@ -91,7 +91,12 @@ def _written(statement: str, parameters: Mapping[str, int], batch: int) -> Itera
     after, opening = parameters["after"], "["
     while True:
         with connection.cursor() as cursor:
-            given = {**parameters, "after": after, "limit": batch, "zone": settings.VOLTMX_TIME_ZONE}
+            given: dict[str, int | str] = {
+                **parameters,
+                "after": after,
+                "limit": batch,
+                "zone": settings.VOLTMX_TIME_ZONE,
+            }
             cursor.execute(statement, given)
             found, last, text = cursor.fetchone()
         if found:

@@ -67,7 +67,7 @@ def test_an_expression_of_five_fields_is_refused() -> None:
         {"expression": "0 5 * * * ? *", "text": "* 5 * * * ? *"},
     ],
 )
-def test_a_schedule_that_a_client_could_send_is_taken(schedule: dict[str, str]) -> None:
+def test_a_schedule_that_a_client_could_send_is_taken(schedule: dict[str, Any]) -> None:
     assert Schedule.of(a_job(**schedule)) == Schedule(**schedule)
 
 

@@ -88,16 +88,14 @@ def test_every_operation_answers_as_it_is_described(user: User, wire: Wire) -> N
     login = wire.form("/authService/accounts/login", userid="admin", password=PASSWORD)
     seen = {held(login, body={"userid": "admin", "password": PASSWORD})}
     refresh = {"Authorization": login.json()["refresh_token"]}
-    for place, changes in enumerate(
-        (
-            {"jobFrequencyInfo": None},
-            {"info": RICH, "emailNotifications": {"onFailure": ["ops@example.com"]}, "historyStrategy": "FULL"},
-            {"jobFrequency": None, "jobFrequencyInfo": {"frequencyType": 3, "dayOfWeekValues": ["mon", 6]}},
-            {"without": ("jobFrequency", "jobStatus", "historyStrategy", "description", "jobId"), "info": {}},
-            {"jobFrequency": "0 0 9 LW * ? *", "jobFrequencyInfo": None, "description": None, "jobStatus": "Inactive"},
-        ),
-        start=1,
-    ):
+    bodies: tuple[dict[str, Any], ...] = (
+        {"jobFrequencyInfo": None},
+        {"info": RICH, "emailNotifications": {"onFailure": ["ops@example.com"]}, "historyStrategy": "FULL"},
+        {"jobFrequency": None, "jobFrequencyInfo": {"frequencyType": 3, "dayOfWeekValues": ["mon", 6]}},
+        {"without": ("jobFrequency", "jobStatus", "historyStrategy", "description", "jobId"), "info": {}},
+        {"jobFrequency": "0 0 9 LW * ? *", "jobFrequencyInfo": None, "description": None, "jobStatus": "Inactive"},
+    )
+    for place, changes in enumerate(bodies, start=1):
         body = sample(**{"jobId": place, "jobName": f"job{place}", **changes})
         seen.add(held(wire.send("POST", JOB, body), body=body))
     for body in (
