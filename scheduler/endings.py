@@ -19,7 +19,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from scheduler import history, limits, messages, metrics, outbox, request_id
-from scheduler.alerts.rules import thresholds
+from scheduler.alerts.watched import watched
 from scheduler.job_types import Outcome
 from scheduler.messages import REPUBLISH_SECONDS, Hint
 from scheduler.models import Execution, Reason, Status
@@ -53,12 +53,10 @@ def finish(run: Started, outcome: Outcome) -> bool:
 
 def finish_many(endings: Sequence[Ending]) -> list[bool]:
     """Do what ``finish`` does for several runs in one transaction, which costs little more than for one."""
-    slow = thresholds.slow(ending.run for ending in endings)
+    awaited = watched.awaited(ending.run for ending in endings)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_LOCK_STATES, [sorted({ending.run.job_pk for ending in endings})])
-        jobs = cursor.fetchall()
-        days = {job_pk: retention_days for job_pk, retention_days, _ in jobs}
-        pinged = {job_pk for job_pk, _, has_ping in jobs if has_ping}
+        days = dict(cursor.fetchall())
         # What is missing was deleted, and its runs with it.
         held = [ending for ending in endings if ending.run.job_pk in days]
         retried = {ending.run.execution_id for ending in held if ending.retries and _retry(cursor, ending)}
@@ -69,9 +67,7 @@ def finish_many(endings: Sequence[Ending]) -> list[bool]:
             if ending.run.execution_id not in retried
         ]
         ended = _end_all(cursor, final, days) if final else set()
-        if slow or pinged:
-            runs = (ending.run for ending in final if ending.run.execution_id in ended)
-            outbox.write(cursor, [run.execution_id for run in runs if run.execution_id in slow or run.job_pk in pinged])
+        outbox.write(cursor, ended & awaited)
         _publish_next(cursor, [ending.run.concurrency_key for ending in endings])
     for ending in endings:
         execution_id = ending.run.execution_id
@@ -87,8 +83,7 @@ def _publish_next(cursor: Any, keys: Sequence[str]) -> None:
 
 
 _LOCK_STATES = """
-SELECT s.job_id, j.retention_days, EXISTS (SELECT 1 FROM scheduler_ping p WHERE p.job_id = s.job_id)
-  FROM scheduler_jobstate s JOIN scheduler_job j ON j.id = s.job_id
+SELECT s.job_id, j.retention_days FROM scheduler_jobstate s JOIN scheduler_job j ON j.id = s.job_id
  WHERE s.job_id = ANY(%s) ORDER BY s.job_id FOR UPDATE OF s
 """
 _FINISH = """

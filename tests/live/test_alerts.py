@@ -7,7 +7,6 @@ import pytest
 from scheduler import jobs
 from scheduler.alerts import deliveries
 from scheduler.models import Condition, Delivery, Execution, Incident, Ping
-from scheduler.secret import Secret
 from tests.live.watching import a_gate, ended, running
 from tests.processes import Processes
 from tests.scheduler.alerts.conftest import Receiver, receiver
@@ -45,7 +44,7 @@ def test_a_late_start_is_told_when_all_workers_are_dead_and_the_recovery_when_on
 def test_a_killed_worker_s_run_is_told_by_a_rule_and_by_the_job_s_url(processes: Processes, receiver: Receiver) -> None:
     job = a_job(name="nightly", arguments={"gate": a_gate("g")})
     a_rule(a_channel(receiver.webhook))
-    Ping.objects.create(job=job, url=Secret.of(receiver.url), tell_failure=True)
+    Ping.objects.create(job=job, url=receiver.url, tell_failure=True)
     victim = processes.worker(**QUICK)
     processes.beats(2, **QUICK)
     running(jobs.run_now(job, by="tester").pk)

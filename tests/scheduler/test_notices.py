@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from scheduler import clock, executions, jobs, notices
-from scheduler.alerts.rules import thresholds
+from scheduler.alerts.watched import watched
 from scheduler.endings import Ending, finish_many
 from scheduler.job_types import NotTold, Outcome
 from scheduler.models import Execution, Job, Notice, Status
@@ -73,7 +73,7 @@ def test_a_success_costs_no_statement_more() -> None:
     def statements(outcome: Outcome) -> int:
         run = started(a_job())
         # What a worker remembers of the rules for seconds.
-        thresholds.slow([run])
+        watched.awaited([run])
         with CaptureQueriesContext(
             connection,
         ) as captured:

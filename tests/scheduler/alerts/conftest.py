@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from scheduler.alerts.rules import thresholds
+from scheduler.alerts.watched import watched
 
 
 @dataclass
@@ -92,6 +92,6 @@ def receiver() -> Iterator[Receiver]:
 @pytest.fixture(autouse=True)
 def rules_read_anew() -> Iterator[None]:
     """No test sees what another's rules said."""
-    thresholds.forget()
+    watched.forget()
     yield
-    thresholds.forget()
+    watched.forget()

@@ -13,7 +13,6 @@ from scheduler import clock, jobs, notices
 from scheduler.alerts import deliveries, incidents
 from scheduler.alerts.incidents import Finding
 from scheduler.models import AlertRule, Condition, Delivery, Execution, Incident, Job, Notice, Ping, Status
-from scheduler.secret import Secret
 from tests.scheduler.alerts.conftest import Receiver
 from tests.scheduler.alerts.factories import (
     a_channel,
@@ -206,7 +205,7 @@ def test_rules_see_each_end_once_however_often_its_notice_is_taken() -> None:
 def test_a_deleted_job_takes_its_rules_incidents_and_ping_along() -> None:
     job = a_job()
     a_rule(job=job)
-    Ping.objects.create(job=job, url=Secret.of("http://127.0.0.1:9/"))
+    Ping.objects.create(job=job, url="http://127.0.0.1:9/")
     fails(job)
     jobs.delete(job, by="tester")
     left = [model.objects.count() for model in (AlertRule, Incident, Delivery, Ping, Job)]

@@ -7,7 +7,7 @@ import pytest
 from scheduler import executions, notices
 from scheduler.alerts import overdue
 from scheduler.alerts.overdue import Overdue
-from scheduler.alerts.rules import thresholds
+from scheduler.alerts.watched import watched
 from scheduler.job_types import Outcome
 from scheduler.models import Condition, Execution, Incident, Notice, Status
 from tests.scheduler.alerts.conftest import Receiver
@@ -98,18 +98,18 @@ def started_like(run: executions.Started, **changes: object) -> executions.Start
 
 def test_a_worker_s_memory_of_the_rules_lasts_for_seconds_only(monkeypatch: pytest.MonkeyPatch) -> None:
     run = runs(a_job(), seconds=100)
-    assert thresholds.slow([run]) == set()
+    assert watched.awaited([run]) == set()
     a_rule(condition=Condition.LONG, seconds=60)
-    assert thresholds.slow([run]) == set()
-    monkeypatch.setattr("scheduler.alerts.rules.TRUSTED_SECONDS", -1.0)
-    assert thresholds.slow([run]) == {run.execution_id}
+    assert watched.awaited([run]) == set()
+    monkeypatch.setattr("scheduler.alerts.watched.TRUSTED_SECONDS", -1.0)
+    assert watched.awaited([run]) == {run.execution_id}
 
 
 def test_rules_of_other_jobs_and_kinds_do_not_make_a_run_slow() -> None:
     a_rule(job=a_job(), condition=Condition.LONG, seconds=60)
     a_rule(kind="other", condition=Condition.LONG, seconds=60)
     run = runs(a_job(), seconds=100)
-    assert thresholds.slow([run]) == set()
+    assert watched.awaited([run]) == set()
 
 
 def test_a_run_that_was_not_started_in_time_is_late() -> None:

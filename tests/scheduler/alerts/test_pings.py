@@ -10,9 +10,10 @@ import pytest
 from scheduler import clock, executions, notices
 from scheduler.alerts import deliveries, pings
 from scheduler.alerts.pings import PingFailed
+from scheduler.alerts.watched import watched
 from scheduler.job_types import Outcome
 from scheduler.models import Delivery, Job, Notice, Ping, Status
-from scheduler.secret import Secret
+from scheduler.transport import Line
 from tests.scheduler.alerts.conftest import Receiver
 from tests.scheduler.alerts.factories import ends, settle
 from tests.scheduler.factories import a_job, started
@@ -22,7 +23,8 @@ pytestmark = pytest.mark.django_db
 
 def a_pinged_job(url: str, **changes: Any) -> Job:
     job = a_job(overlap="allow")
-    Ping.objects.create(job=job, url=Secret.of(url), **changes)
+    Ping.objects.create(job=job, url=url, **changes)
+    watched.forget()
     return job
 
 
@@ -79,10 +81,10 @@ def test_a_server_that_is_away_is_called_again(receiver: Receiver) -> None:
 def test_a_redirect_is_followed_on_the_same_host_alone(receiver: Receiver) -> None:
     receiver.status, receiver.location = 302, "http://127.0.0.2:9/elsewhere"
     with pytest.raises(PingFailed, match="redirects to another host"):
-        pings.call(receiver.url, failed=False, line=pings.Line())
+        pings.call(receiver.url, failed=False, line=Line())
     receiver.location = "/next"
     with pytest.raises(PingFailed, match="HTTP status 302"):
-        pings.call(receiver.url, failed=False, line=pings.Line())
+        pings.call(receiver.url, failed=False, line=Line())
     assert receiver.paths == ["/ping/5ecret", "/ping/5ecret", "/next", "/next", "/next"]
 
 
@@ -123,7 +125,7 @@ def test_a_name_that_leads_elsewhere_since_it_was_checked_is_not_called(
     metadata = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("169.254.169.254", 80))]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_options: metadata)
     with pytest.raises(PingFailed, match="link-local"):
-        pings.call(url, failed=False, line=pings.Line())
+        pings.call(url, failed=False, line=Line())
     assert receiver.seen == []
 
 
