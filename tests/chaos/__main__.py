@@ -12,7 +12,7 @@ import time
 from collections import Counter
 
 from tests.chaos.faults import Fault, plan
-from tests.chaos.fleet import Fleet
+from tests.chaos.fleet import Fleet, why_no_namespaces
 
 # After the last fault everything must be over within this: lease, rescue, retries, and the queue.
 SETTLE_SECONDS = 60.0
@@ -22,8 +22,10 @@ PAUSE = threading.Event()
 
 def main() -> None:
     arguments = _arguments()
-    faults = plan(arguments.seed, seconds=arguments.seconds, every=arguments.every)
-    with Fleet(beats=arguments.beats, workers=arguments.workers) as fleet:
+    faults = plan(arguments.seed, seconds=arguments.seconds, every=arguments.every, cut=arguments.cut)
+    if arguments.cut and (problem := why_no_namespaces()):
+        sys.exit(f"--cut needs network namespaces, which this machine does not give: {problem}")
+    with Fleet(beats=arguments.beats, workers=arguments.workers, cut=arguments.cut) as fleet:
         import django
         from django.core.management import call_command
 
@@ -127,6 +129,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--beats", type=int, default=2)
     parser.add_argument("--workers", type=int, default=2, help="every other one of processes instead of threads")
     parser.add_argument("--jobs", type=int, default=48)
+    parser.add_argument("--cut", action="store_true", help="one more worker on a host of its own, whose link goes down")
     parser.add_argument("--keep", action="store_true", help="keep logs and data though nothing was wrong")
     return parser.parse_args()
 

@@ -23,6 +23,7 @@ class Kind(Enum):
     RESTART_POSTGRES = "PostgreSQL stopped fast, started"
     CRASH_POSTGRES = "PostgreSQL stopped immediately, started"
     CUT_CONNECTIONS = "every connection to PostgreSQL cut"
+    CUT_HOST = "the link of a worker's host down, up later"
 
 
 # How often each kind comes, and for how many seconds at least and at most the victim is away.
@@ -41,6 +42,8 @@ _KINDS: dict[Kind, tuple[int, float, float]] = {
     Kind.CRASH_POSTGRES: (2, 0.0, 3.0),
     Kind.CUT_CONNECTIONS: (2, 0.0, 0.0),
 }
+# Where a worker has a host of its own: up to several leases, and longer than a dead connection is borne.
+_CUT = (5, 1.0, 25.0)
 
 
 @dataclass(frozen=True)
@@ -53,16 +56,17 @@ class Fault:
     away: float
 
 
-def plan(seed: int, *, seconds: float, every: float) -> list[Fault]:
-    """Return the faults of ``seconds``, about one each ``every`` seconds, in order."""
+def plan(seed: int, *, seconds: float, every: float, cut: bool = False) -> list[Fault]:
+    """Return the faults of ``seconds``, about one each ``every`` seconds, in order; with ``cut`` links go down too."""
     chance = random.Random(seed)
-    kinds = list(_KINDS)
-    weights = [_KINDS[kind][0] for kind in kinds]
+    possible = {**_KINDS, Kind.CUT_HOST: _CUT} if cut else _KINDS
+    kinds = list(possible)
+    weights = [possible[kind][0] for kind in kinds]
     faults = []
     at = chance.uniform(0.5, every)
     while at < seconds:
         [kind] = chance.choices(kinds, weights)
-        _, shortest, longest = _KINDS[kind]
+        _, shortest, longest = possible[kind]
         faults.append(Fault(at, kind, chance.randrange(1000), chance.uniform(shortest, longest)))
         # Often close together, sometimes far apart: what comes on top of a fault is where the surprises are.
         at += chance.expovariate(1 / every)

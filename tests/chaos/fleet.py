@@ -7,6 +7,7 @@ import itertools
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
+from urllib.parse import urlsplit
 
 import psycopg
 
@@ -24,16 +26,39 @@ from jobsite.embedded.postgres import Postgres
 from jobsite.embedded.redis import Redis
 from jobsite.embedded.service import Service
 from tests.chaos.faults import Fault, Kind
+from tests.chaos.relay import Relay
 
 ROOT = Path(__file__).resolve().parents[2]
 LEASE_SECONDS = 4
+# What runs a command in a network namespace of its own; whoever is not root needs a user namespace for it.
+NAMESPACE = ("unshare", "--net") if os.geteuid() == 0 else ("unshare", "--user", "--map-root-user", "--net")
+
+
+def why_no_namespaces() -> str:
+    """Return what keeps this machine from giving network namespaces; empty where it gives them."""
+    if shutil.which("unshare") is None:
+        return "there is no program unshare"
+    check = "from tests.chaos.host import set_link; set_link(True); set_link(False)"
+    tried = subprocess.run(
+        (*NAMESPACE, sys.executable, "-c", check), cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    return tried.stderr.strip().split("\n")[-1] if tried.returncode else ""
 
 
 class Program:
     """A beat or a worker: one process at a time, in a group of its own."""
 
-    def __init__(self, name: str, command: tuple[str, ...], log: Path, environment: dict[str, str]) -> None:
+    def __init__(
+        self,
+        name: str,
+        command: tuple[str, ...],
+        log: Path,
+        environment: dict[str, str],
+        *,
+        within: tuple[str, ...] = (),
+    ) -> None:
         self.name = name
+        self._within = within
         self._command, self._log, self._environment = command, log, environment
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -47,7 +72,7 @@ class Program:
             return
         with self._log.open("ab") as output:
             self._process = subprocess.Popen(
-                (sys.executable, *self._command),
+                (*self._within, sys.executable, *self._command),
                 cwd=ROOT,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
@@ -162,7 +187,7 @@ class Medic(threading.Thread):
 class Fleet:
     """All of it, on files of its own; ``with`` starts and ends it."""
 
-    def __init__(self, *, beats: int, workers: int) -> None:
+    def __init__(self, *, beats: int, workers: int, cut: bool = False) -> None:
         self.root = Path(tempfile.mkdtemp(prefix="jobsite-chaos-"))
         self.root.chmod(0o711)
         self._postgres_files = Postgres(self.root)
@@ -170,6 +195,9 @@ class Fleet:
         self.postgres = Server(self._postgres_files.service, self.root / "postgres.log")
         self.redis = Server(self._redis_files.service, self.root / "redis.log")
         self._counts = beats, workers
+        self._cut = cut
+        self._relay: Relay | None = None
+        self.hosts: list[Program] = []
         self.beats: list[Program] = []
         self.workers: list[Program] = []
         self._medic = Medic()
@@ -204,6 +232,8 @@ class Fleet:
 
     def _close(self) -> None:
         self._medic.stop()
+        if self._relay is not None:
+            self._relay.close()
         for program in (*self.beats, *self.workers):
             program.kill()
         for server, signum in ((self.redis, signal.SIGKILL), (self.postgres, signal.SIGINT)):
@@ -223,6 +253,31 @@ class Fleet:
             options = ("-Q", "services", *pool, "-n", f"worker-{number}@%h", "--without-gossip", "--without-mingle")
             self.workers.append(self._program(f"worker-{number}", "worker", *options))
 
+        if self._cut:
+            self._start_host(f"worker-{workers + 1}")
+
+    def _start_host(self, name: str) -> None:
+        """Start one more worker, on a host of its own; Redis is reached from there through a Unix socket."""
+        path = self.root / "redis.sock"
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(path))
+        listener.listen(64)
+        address = urlsplit(self._redis_files.url())
+        self._relay = Relay(listener, lambda: socket.create_connection((address.hostname, address.port)))
+        postgres = str(self._postgres_files.sockets / ".s.PGSQL.5432")
+        options = ("-Q", "services", "-P", "threads", "-c", "6", "-n", f"{name}@%h", "--without-gossip")
+        command = ("-m", "celery", "-A", "jobsite", "worker", *options, "--without-mingle")
+        host = Program(
+            name,
+            ("-m", "tests.chaos.host", postgres, str(path), *command),
+            self.root / f"{name}.log",
+            {**os.environ, "LOG_LEVEL": "info"},
+            within=NAMESPACE,
+        )
+        host.start()
+        self.workers.append(host)
+        self.hosts.append(host)
+
     def _program(self, name: str, *options: str) -> Program:
         command = ("-m", "celery", "-A", "jobsite", *options)
         program = Program(name, command, self.root / f"{name}.log", {**os.environ, "LOG_LEVEL": "info"})
@@ -232,6 +287,8 @@ class Fleet:
     def strike(self, fault: Fault) -> str | None:
         """Do what the fault says and have the victim brought back later; return whom it hit, None: nobody was there."""
         with self._lock:
+            if fault.kind is Kind.CUT_HOST:
+                return self._strike_program(fault, self.hosts)
             if fault.kind in (Kind.KILL_BEAT, Kind.FREEZE_BEAT, Kind.STOP_BEAT):
                 return self._strike_program(fault, self.beats)
             if fault.kind in (Kind.KILL_WORKER, Kind.FREEZE_WORKER, Kind.STOP_WORKER):
@@ -247,6 +304,9 @@ class Fleet:
         if fault.kind in (Kind.FREEZE_BEAT, Kind.FREEZE_WORKER):
             program.send(signal.SIGSTOP)
             self._later(fault.away, lambda: program.send(signal.SIGCONT))
+        elif fault.kind is Kind.CUT_HOST:
+            program.send(signal.SIGUSR1, group=False)
+            self._later(fault.away, lambda: program.send(signal.SIGUSR2, group=False))
         elif fault.kind in (Kind.KILL_BEAT, Kind.KILL_WORKER):
             program.kill()
             self._later(fault.away, program.start)
@@ -306,6 +366,8 @@ class Fleet:
             self.redis.start()
             for program in (*self.beats, *self.workers):
                 program.send(signal.SIGCONT)
+            for host in self.hosts:
+                host.send(signal.SIGUSR2, group=False)
         for program in (*self.beats, *self.workers):
             # One that was asked to end is on its way out, and must come back all the same.
             program.start()

@@ -176,9 +176,11 @@ def test_sleeping_beats_take_up_a_change_at_its_commit(processes: Processes) -> 
     resumed = clock.exact_now()
     claimed_up_to([job], resumed + timedelta(seconds=1))
     jobs.delete(edited, by="tester")
-    left = Execution.objects.count()
+    before = clock.exact_now()
+    wait_for(lambda: not Execution.objects.of(job).exists(), what="nothing left of a deleted job")
     pass_seconds(1.5)
-    assert Execution.objects.count() == left == 1
+    assert Execution.objects.filter(created_at__gte=before).count() == 0
+    assert Execution.objects.count() == 1
 
 
 def test_an_instant_that_passed_while_no_beat_ran_is_settled_when_one_does(processes: Processes) -> None:

@@ -49,7 +49,9 @@ def latest_start(made: list[Job]) -> timedelta:
     return max(started - due for due, started in rows.values_list("scheduled_for", "started_at"))
 
 
-def test_redis_flushed_and_then_gone_for_a_minute_and_back_empty_costs_no_run_and_doubles_none(processes: Processes) -> None:
+def test_redis_flushed_and_then_gone_for_a_minute_and_back_empty_costs_no_run_and_doubles_none(
+    processes: Processes,
+) -> None:
     with own_redis() as server:
         made = [a_job(expression=SECONDLY, overlap="allow") for _ in range(5)]
         beats = processes.beats(2, CELERY_BROKER_URL=server.url)

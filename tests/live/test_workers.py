@@ -10,7 +10,17 @@ from redis import Redis
 from scheduler import clock, executions, jobs, messages
 from scheduler.messages import Hint
 from scheduler.models import Attempt, Execution, Process, Status
-from tests.live.watching import a_gate, effects, ended, open_gate, running
+from tests.live.watching import (
+    SECONDLY,
+    a_gate,
+    claimed_up_to,
+    effects,
+    ended,
+    open_gate,
+    pass_seconds,
+    running,
+    without_gap,
+)
 from tests.processes import Processes
 from tests.scheduler.factories import a_job
 from tests.waiting import wait_for
@@ -140,6 +150,27 @@ def test_workers_restarted_one_after_another_under_load_lose_and_double_nothing(
     assert second.wait() == 0
     assert set(ended(*ids, deadline=30).values()) == {Status.SUCCEEDED}
     assert effects() == {(pk, 1): 1 for pk in ids}
+
+
+def test_a_rolling_restart_of_all_workers_under_a_hundred_runs_a_second_loses_and_doubles_none(
+    processes: Processes,
+) -> None:
+    made = [a_job(expression=SECONDLY, overlap="allow") for _ in range(100)]
+    workers = [processes.worker(concurrency=8) for _ in range(2)]
+    processes.beats(2)
+    claimed_up_to(made, pass_seconds(1))
+    for old in workers:
+        old.send(signal.SIGTERM)
+        assert old.wait() == 0
+        processes.worker(concurrency=8)
+        pass_seconds(1)
+    claimed_up_to(made, pass_seconds(1))
+    for job in made:
+        jobs.deactivate(job, by="tester")
+    wait_for(lambda: not Execution.objects.open().exists(), deadline=60, what="the ends of all runs")
+    assert all(without_gap(job) for job in made)
+    assert set(Execution.objects.values_list("status", "attempt")) == {(Status.SUCCEEDED, 1)}
+    assert effects() == {(pk, 1): 1 for pk in Execution.objects.values_list("pk", flat=True)}
 
 
 @pytest.mark.parametrize(("pool", "deaf"), [("threads", False), ("prefork", True)])
