@@ -69,12 +69,13 @@ def why(job: Job, instant: datetime) -> Why:
     if instant.tzinfo is None:
         raise ValueError("an instant needs an offset from UTC")
     instant = instant.astimezone(UTC)
+    end = _change(job, verb=JobChange.Verb.DELETED)
+    if end is not None:
+        # Before its rows: some may not have been removed yet.
+        return Why(Answer.DELETED, instant, _deleted(end, instant), changes=(end,))
     execution = _execution_at(job, instant)
     if execution is not None:
         return _told_by(execution, instant)
-    end = _change(job, verb=JobChange.Verb.DELETED)
-    if end is not None:
-        return Why(Answer.DELETED, instant, _deleted(end, instant), changes=(end,))
     stored = Job.objects.with_state().filter(pk=job.pk).first()
     if stored is None:
         return Why(Answer.UNKNOWN, instant, "there is no such job, and no record that there was one")
