@@ -60,7 +60,12 @@ def main() -> None:
     for signum in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGTERM):
         signal.signal(signum, obey)
     ended = threading.Event()
-    threading.Thread(target=lambda: (process.wait(), ended.set()), daemon=True).start()
+
+    def watch() -> None:
+        process.wait()
+        ended.set()
+
+    threading.Thread(target=watch, daemon=True).start()
     # In slices: a signal's handler runs between them.
     while not ended.wait(0.1):
         pass

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.faults import plan
+from tests.chaos.faults import Fault, Kind, plan
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -16,6 +16,14 @@ def test_a_seed_says_which_faults_come() -> None:
     assert faults == plan(7, seconds=40, every=2.5)
     assert faults != plan(8, seconds=40, every=2.5)
     assert faults == sorted(faults, key=lambda fault: fault.at)
+
+
+def test_links_go_down_where_asked_and_nowhere_else() -> None:
+    def cuts(faults: list[Fault]) -> int:
+        return sum(fault.kind is Kind.CUT_HOST for fault in faults)
+
+    assert cuts(plan(7, seconds=400, every=2.5)) == 0
+    assert cuts(plan(7, seconds=400, every=2.5, cut=True)) > 10
 
 
 @pytest.mark.live

@@ -20,7 +20,8 @@ def test_a_child_asked_to_stop_hands_back_what_it_has_not_begun(processes: Proce
     others = [jobs.run_now(a_job(), by="tester").pk for _ in range(4)]
     broker.flushdb()
     broker.lpush(messages.key_of("services", 5), messages.encode([gated, *others], "services", 5))
-    stopping = processes.worker(pool="prefork", concurrency=1)
+    # Patient, so that a busy machine may take its time to start the others.
+    stopping = processes.worker(pool="prefork", concurrency=1, SCHEDULER_SHUTDOWN_SECONDS="60")
     running(gated)
     stopping.send(signal.SIGTERM)
     processes.beats(1)

@@ -100,7 +100,8 @@ def test_a_message_is_acknowledged_before_the_work_and_starts_a_run_once_however
 def test_a_worker_asked_to_stop_ends_what_it_has_begun_and_hands_the_rest_back(processes: Processes) -> None:
     gate = a_gate("g")
     job = a_job(arguments={"gate": gate}, overlap="allow")
-    stopping = processes.worker(concurrency=2)
+    # Patient, so that a busy machine may take its time to start the others.
+    stopping = processes.worker(concurrency=2, SCHEDULER_SHUTDOWN_SECONDS="60")
     begun = [jobs.run_now(job, by="tester").pk for _ in range(2)]
     running(*begun)
     waiting = [jobs.run_now(job, by="tester").pk for _ in range(4)]
