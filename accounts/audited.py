@@ -22,13 +22,19 @@ TABLES = (
     "scheduler.AlertRule",
     "scheduler.Calendar",
     "scheduler.Channel",
+    "scheduler.Ping",
     "voltmx.Service",
     "zementis.ModelVersion",
     "zementis.ScoringModel",
 )
-_RELATIONS = ("auth.User_groups", "auth.User_user_permissions", "auth.Group_permissions")
+_RELATIONS = (
+    "auth.User_groups",
+    "auth.User_user_permissions",
+    "auth.Group_permissions",
+    "scheduler.AlertRule_channels",
+)
 _SECRET = frozenset({"password", "digest"})
-_UNTOLD = frozenset({"last_login", "last_used_at", "updated_at"})
+_UNTOLD = frozenset({"last_login", "last_used_at", "updated_at", "last_at", "last_problem"})
 _LONGEST = 1_000
 _BEFORE = "_audited_before"
 

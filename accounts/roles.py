@@ -25,7 +25,7 @@ class Role(StrEnum):
 _VIEWED = {
     "scheduler": (
         *("alertrule", "attempt", "calendar", "channel", "delivery", "execution", "incident", "job", "jobchange"),
-        *("jobstate", "limit", "metric", "notice", "payload", "process"),
+        *("jobstate", "limit", "metric", "notice", "payload", "ping", "process"),
     ),
     "voltmx": ("service",),
     "zementis": (*("childreference", "inferencepage", "managedobject", "measurement", "modelversion", "scoringmodel"),),
@@ -33,9 +33,9 @@ _VIEWED = {
         *("clockedschedule", "crontabschedule", "intervalschedule", "periodictask", "solarschedule"),
     ),
 }
-_OPERATED = ("scheduler.run_job", "scheduler.pause_job", "scheduler.cancel_execution")
+_OPERATED = ("scheduler.run_job", "scheduler.pause_job", "scheduler.cancel_execution", "scheduler.change_incident")
 _EDITED = {
-    "scheduler": ("alertrule", "calendar", "job", "limit"),
+    "scheduler": ("alertrule", "calendar", "job", "limit", "ping"),
     "zementis": ("managedobject", "measurement", "scoringmodel"),
 }
 _EDITOR_TOO = ("voltmx.test_service",)

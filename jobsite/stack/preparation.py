@@ -15,7 +15,7 @@ from django.conf import settings
 from jobsite.stack.home import Home
 
 _FILE = "prepared.json"
-_ROOMS = ("jobsite", "scheduler", "voltmx", "zementis")
+_ROOMS = ("accounts", "jobsite", "scheduler", "voltmx", "zementis")
 
 
 def is_done(home: Home, environment: Mapping[str, str]) -> bool:

@@ -24,6 +24,7 @@ from accounts.models import ApiToken
 from accounts.roles import Role
 from scheduler import jobs
 from scheduler.models import Calendar, JobChange, Limit, Process
+from scheduler.models.alert import AlertRule, Channel, Delivery, Incident, Ping
 from tests.access.rows import IDENTITIES, Outcome, Row, routes, rows
 from tests.scheduler.factories import a_job
 from tests.zementis.factories import a_model
@@ -52,6 +53,9 @@ def things(db: None) -> dict[str, Any]:
     user = User.objects.create_user("somebody")
     token, _ = _token(user, "any")
     claims.open_session(user)
+    channel = Channel.objects.create(name="mail", url="mailto://u:p@example.com")
+    rule = AlertRule.objects.create()
+    incident = Incident.objects.create(rule=rule, job=job, execution_id=execution.pk, summary="failed")
     device = ManagedObject.objects.create(name="machine", owner="tests")
     return {
         "accounts.apitoken": token.pk,
@@ -63,6 +67,11 @@ def things(db: None) -> dict[str, Any]:
         "django_celery_beat.intervalschedule": interval.pk,
         "django_celery_beat.periodictask": entry.pk,
         "django_celery_beat.solarschedule": SolarSchedule.objects.create(event="sunset", latitude=1, longitude=1).pk,
+        "scheduler.alertrule": rule.pk,
+        "scheduler.channel": channel.pk,
+        "scheduler.delivery": Delivery.objects.create(purpose="test", channel=channel, title="t", body="b").pk,
+        "scheduler.incident": incident.pk,
+        "scheduler.ping": Ping.objects.create(job=job, url="https://example.com/ping").pk,
         "scheduler.calendar": Calendar.objects.create(name="holidays", updated_by="tests").pk,
         "scheduler.execution": execution.pk,
         "scheduler.job": job.pk,

@@ -32,9 +32,9 @@ def test_a_viewer_may_only_look() -> None:
     assert {permission.partition(".")[2].partition("_")[0] for permission in held(Role.VIEWER)} == {"view"}
 
 
-def test_an_operator_may_run_pause_and_cancel_too() -> None:
+def test_an_operator_may_run_pause_and_cancel_and_tend_incidents_too() -> None:
     more = held(Role.OPERATOR) - held(Role.VIEWER)
-    assert more == {"scheduler.run_job", "scheduler.pause_job", "scheduler.cancel_execution"}
+    assert more == {f"scheduler.{verb}" for verb in ("run_job", "pause_job", "cancel_execution", "change_incident")}
 
 
 def test_an_editor_touches_neither_accounts_nor_the_registry() -> None:
