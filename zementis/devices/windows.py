@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 # Devices asked for at once, and blocks listed at once of each: what is waiting for its turn stays small.
 _DEVICES = 32
 _BLOCKS = 512
+# Chunks of blocks fetched at once: a few megabytes, and a quarter of the questions.
+_CHUNKS = 4
 
 _LISTED = """
 SELECT d.id, b.id, b.layout_id, b.first_time, b.last_time, b.rows
@@ -185,7 +187,7 @@ class _Loader:
         if wanted not in self._asked:
             ids: list[int] = []
             rows = 0
-            while self._blocks and (rows < self._question.limit or wanted not in ids):
+            while self._blocks and (rows < _CHUNKS * self._question.limit or wanted not in ids):
                 piece = self._blocks.popleft()
                 if piece.block is not None:
                     ids.append(piece.block)
