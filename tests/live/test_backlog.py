@@ -51,7 +51,8 @@ def test_fifty_thousand_queued_runs_neither_slow_the_beats_nor_lose_their_order_
         before, _ = begun(bulk, ids)
         if loss:
             broker.flushdb()
-        wait_for(lambda before=before: begun(bulk, ids)[0] >= before + 1000, deadline=60, what="a thousand more")
+        wanted = before + 1000
+        wait_for(lambda: begun(bulk, ids)[0] >= wanted, deadline=60, what="a thousand more")  # noqa: B023 - at once
         many, newest = begun(bulk, ids)
         assert newest - many <= IN_HAND, f"{many} have begun, the newest is the {newest}th"
         # Looked at again and again by two sweeps, and yet named about once each.
@@ -63,6 +64,6 @@ def test_fifty_thousand_queued_runs_neither_slow_the_beats_nor_lose_their_order_
     # What is more urgent goes before the backlog, behind no more than what a worker has in hand.
     starts = sorted(filter(None, Execution.objects.of(bulk).values_list("started_at", flat=True)))
     rows = Execution.objects.filter(job__in=urgent).values_list("created_at", "started_at")
-    before = sorted(bisect(starts, begun) - bisect(starts, claimed) for claimed, begun in rows if begun is not None)
-    assert before[len(before) // 2] <= IN_HAND
+    ahead = sorted(bisect(starts, begun) - bisect(starts, claimed) for claimed, begun in rows if begun is not None)
+    assert ahead[len(ahead) // 2] <= IN_HAND
     assert set(effects().values()) == {1}

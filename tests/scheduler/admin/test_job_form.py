@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from scheduler import jobs
+from scheduler import jobs, retention
 from scheduler.exceptions import InvalidSchedule
 from scheduler.models import Execution, Job, JobChange
 from scheduler.schedule import Schedule
@@ -228,6 +228,7 @@ def test_a_job_is_deleted_through_the_core(boss: Client) -> None:
     assert boss.get(url("scheduler_job_delete", job.pk)).status_code == 200
     boss.post(url("scheduler_job_delete", job.pk), {"post": "yes"})
     assert not Job.objects.exists()
+    retention.clean()
     assert not Execution.objects.filter(pk=execution.pk).exists()
     assert JobChange.objects.filter(verb="deleted").get().by == "boss"
 
