@@ -236,7 +236,10 @@ def _name_key(kind: str, name: str) -> str | None:
 
 
 def _next_number(kind: str) -> int:
-    """Return the next number of a kind; the counter's row lock keeps two creations from getting the same."""
+    """Return the next number of a kind; the counter's row lock keeps two creations from getting the same.
+
+    Numbers that jobs asked for by themselves are passed over, also those of jobs that are gone.
+    """
     with connection.cursor() as cursor:
         while True:
             cursor.execute(
@@ -246,7 +249,8 @@ def _next_number(kind: str) -> int:
                 [kind],
             )
             number: int = cursor.fetchone()[0]
-            if not Job.objects.filter(kind=kind, number=number).exists():
+            deleted = JobChange.objects.filter(kind=kind, number=number, verb=JobChange.Verb.DELETED)
+            if not Job.objects.filter(kind=kind, number=number).exists() and not deleted.exists():
                 return number
 
 

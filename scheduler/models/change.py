@@ -26,7 +26,10 @@ class JobChange(models.Model):
     changes = models.JSONField(default=dict, help_text="Field -> [before, after]; secrets masked.")
 
     class Meta:
-        indexes = [models.Index(fields=["job_id", "at"], name="jobchange_by_job")]
+        indexes = [
+            models.Index(fields=["job_id", "at"], name="jobchange_by_job"),
+            models.Index(fields=["kind", "number"], name="jobchange_deleted", condition=models.Q(verb="deleted")),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} job {self.number} {self.verb}"

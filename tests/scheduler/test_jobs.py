@@ -202,6 +202,12 @@ def test_numbers_are_given_in_turn_past_those_that_are_taken() -> None:
     assert [a_job().number, a_job().number, a_job().number] == [1, 3, 4]
 
 
+def test_the_number_of_a_deleted_job_is_given_to_no_other_also_where_the_job_had_asked_for_it() -> None:
+    for job in (a_job(), a_job(number=2)):
+        jobs.delete(job, by="tester")
+    assert a_job().number == 3
+
+
 def test_a_name_may_be_shared_where_the_kind_does_not_mind() -> None:
     assert (a_job(name="same").name, a_job(name="same").name) == ("same", "same")
 
