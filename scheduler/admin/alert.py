@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django import forms
@@ -10,7 +10,7 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminSelectWidget
 
@@ -89,7 +89,7 @@ class IncidentAdmin(ReadOnlyAdmin):
     """What is wrong now, and what was."""
 
     list_display = ("headline", "job", "state", "times", "began", "lasted", "told_at", "tell_at")
-    list_filter = (("closed_at", admin.EmptyFieldListFilter), ("rule", RelatedDropdownFilter))
+    list_filter = (("closed_at", admin.EmptyFieldListFilter), ("rule__condition", ChoicesDropdownFilter))
     list_select_related = ("rule", "job")
     search_fields = ("job__name",)
     ordering = ("-id",)
@@ -116,7 +116,7 @@ class IncidentAdmin(ReadOnlyAdmin):
 
     @display(description="Lasted")
     def lasted(self, incident: Incident) -> str:
-        return words.duration((incident.closed_at or clock.now()) - incident.opened_at)
+        return words.duration((incident.closed_at or datetime.now(UTC)) - incident.opened_at)
 
     @display(description="Deliveries")
     def deliveries(self, incident: Incident) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
@@ -92,6 +92,10 @@ class ChannelAdmin(ConsoleAdmin):
     actions = ("send_test",)
     actions_submit_line = ("save_and_test",)
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Channel]:
+        newest = Delivery.objects.filter(channel=OuterRef("pk")).order_by("-id").values("state")[:1]
+        return Channel.objects.annotate(last_state=Subquery(newest))
+
     @display(description="Stored address")
     def shown(self, channel: Channel) -> str:
         if channel.pk is None:
@@ -103,8 +107,8 @@ class ChannelAdmin(ConsoleAdmin):
 
     @display(description="Last delivery")
     def last(self, channel: Channel) -> SafeString | str:
-        newest = Delivery.objects.filter(channel=channel).order_by("-id").first()
-        return words.NOTHING if newest is None else _state(newest)
+        state: int | None = getattr(channel, "last_state", None)
+        return words.NOTHING if state is None else _state(state)
 
     def has_test_permission(self, request: HttpRequest, *_args: Any) -> bool:
         """Whether the user may send a test message."""
@@ -168,13 +172,13 @@ class DeliveryAdmin(ReadOnlyAdmin):
 
     @display(description="Outcome")
     def outcome(self, delivery: Delivery) -> SafeString:
-        return _state(delivery)
+        return _state(delivery.state)
 
     @display(description="Made")
     def made(self, delivery: Delivery) -> SafeString:
         return markup.ago(delivery.created_at)
 
 
-def _state(delivery: Delivery) -> SafeString:
-    state = Delivery.State(delivery.state)
+def _state(value: int) -> SafeString:
+    state = Delivery.State(value)
     return markup.mark(state.label, _TONES[state])

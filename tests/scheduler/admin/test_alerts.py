@@ -6,7 +6,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from scheduler import clock
 from scheduler.alerts import deliveries
@@ -161,6 +163,22 @@ def test_a_secret_whose_key_is_gone_breaks_no_page(boss: Client) -> None:
     channel = a_channel(Secret("nonsense"))
     assert boss.get(url("scheduler_channel_changelist")).status_code == 200
     assert boss.get(url("scheduler_channel_change", channel.pk)).status_code == 200
+
+
+@pytest.mark.parametrize("model", PAGES)
+def test_a_list_costs_the_same_however_many_rows_it_shows(boss: Client, model: str) -> None:
+    def cost() -> int:
+        channel = a_channel(SECRET)
+        job = a_job()
+        a_rule(channel, job=job)
+        Ping.objects.create(job=job, url="http://127.0.0.1:9/")
+        fails(job)
+        with CaptureQueriesContext(connection) as captured:
+            assert boss.get(url(f"scheduler_{model}_changelist")).status_code == 200
+        return len(captured)
+
+    cost()
+    assert cost() == cost()
 
 
 @pytest.mark.parametrize("model", PAGES)
