@@ -185,7 +185,7 @@ def _text(x: float, y: float, text: str, anchor: str) -> SafeString:
 
 
 def _svg(parts: Sequence[SafeString], *, name: str, width: int, height: int, css: str, role: str = "img") -> SafeString:
-    newest_last = SafeString(" data-newest-last") if css != "c-strip" else ""
+    newest_last = SafeString(' data-newest-last=""') if css != "c-strip" else ""
     return format_html(
         '<svg class="{}"{} viewBox="0 0 {} {}" width="{}" height="{}" role="{}" aria-label="{}">{}</svg>',
         css, newest_last, width, height, width, height, role, name, _join(parts),
