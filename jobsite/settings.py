@@ -145,8 +145,8 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Jobsite",
-    "DESCRIPTION": "One job runner, two vendors' APIs: Volt MX Foundry's Scheduling Job APIs, and Cumulocity's Zementis "
-    "jobs with the models, devices and measurements that they need.",
+    "DESCRIPTION": "One job runner, two vendors' APIs: Volt MX Foundry's Scheduling Job APIs, and Cumulocity's "
+    "Zementis jobs with the models, devices and measurements that they need.",
     "VERSION": "0.1.0",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
