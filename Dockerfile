@@ -21,7 +21,7 @@ RUN JOBSITE_ENV=production ALLOWED_HOSTS=build STATIC_ROOT=/app/staticfiles \
         SECRET_KEY="$(/venv/bin/python -c 'import secrets; print(secrets.token_urlsafe(60))')" \
         ENCRYPTION_KEYS="$(/venv/bin/python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())')" \
         /venv/bin/python manage.py collectstatic --noinput --verbosity 0 \
-    && /venv/bin/python -m compileall -q jobsite scheduler voltmx zementis
+    && /venv/bin/python -m compileall -q accounts jobsite scheduler voltmx zementis
 
 FROM python:3.12-slim-bookworm
 RUN useradd --system --uid 10001 --no-create-home --home-dir /nonexistent jobsite

@@ -232,7 +232,7 @@ CELERY_DB_REUSE_MAX = 1000
 SCHEDULER_MISFIRE_GRACE_SECONDS = env.integer("SCHEDULER_MISFIRE_GRACE_SECONDS", default=60, low=1, high=86400)
 # How many due jobs one transaction of a beat claims.
 SCHEDULER_CLAIM_BATCH = env.integer("SCHEDULER_CLAIM_BATCH", default=500, low=1, high=10000)
-# A worker renews its lease on a run every third of this; a run whose lease ran out is rescued.
+# A worker renews its lease on a run every quarter of this, at least every 2 s; a run whose lease ran out is rescued.
 SCHEDULER_LEASE_SECONDS = env.integer("SCHEDULER_LEASE_SECONDS", default=12, low=3, high=3600)
 # How long a worker that is asked to stop lets its runs go on before it tells them to stop too.
 SCHEDULER_SHUTDOWN_SECONDS = env.integer("SCHEDULER_SHUTDOWN_SECONDS", default=6, low=0, high=3600)

@@ -18,6 +18,8 @@ IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 # Cloud metadata services outside the link-local range.
 _METADATA = frozenset(ipaddress.ip_address(text) for text in ("fd00:ec2::254", "100.100.100.200", "168.63.129.16"))
+# What a setting may name beside networks and addresses.
+_KINDS = ("loopback", "private", "link-local")
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
@@ -50,7 +52,7 @@ class Rules:
         kind = _kind(address)
         if kind is None or kind in allowed:
             return
-        if any(address in ipaddress.ip_network(network) for network in allowed if "/" in network or "." in network):
+        if any(address in ipaddress.ip_network(network) for network in allowed if network not in _KINDS):
             return
         raise RefusedAddress(f"{text} is a {kind} address, which {self.setting} does not allow")
 

@@ -25,7 +25,7 @@ from scheduler.models import Execution, Status
 logger = logging.getLogger(__name__)
 
 BATCH = 50
-# Ten attempts with these delays spread over an hour and a half; then the run itself says what could not be done.
+# Ten attempts with these delays spread over 36 to 72 minutes; then the run itself says what could not be done.
 MOST_ATTEMPTS = 10
 FIRST_DELAY_SECONDS = 10
 LONGEST_DELAY_SECONDS = 1800

@@ -8,6 +8,7 @@ from django.db import connection
 from pytest_django.plugin import DjangoDbBlocker
 from redis import Redis
 
+from tests import emptying
 from tests.processes import Processes
 
 
@@ -16,6 +17,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
     """Tests that commit empty every table at their end, which the audit refuses."""
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         cursor.execute("ALTER TABLE accounts_auditentry DISABLE TRIGGER accounts_audit_table")
+        emptying.install()
 
 
 @pytest.fixture

@@ -59,6 +59,13 @@ def test_a_network_can_be_allowed_alone(settings: Any) -> None:
         addresses.check_address("10.2.2.3")
 
 
+def test_a_bare_address_of_the_new_kind_can_be_allowed_alone(settings: Any) -> None:
+    settings.VOLTMX_ALLOW_ADDRESSES = ["fd00::1"]
+    addresses.check_address("fd00::1")
+    with pytest.raises(RefusedAddress):
+        addresses.check_address("fd00::2")
+
+
 def test_a_setting_allows_link_local_addresses(settings: Any) -> None:
     settings.VOLTMX_ALLOW_ADDRESSES = ["link-local"]
     addresses.check_address("169.254.169.254")
