@@ -282,6 +282,9 @@ if ZEMENTIS_DATA_SOURCE == "cumulocity":
 ZEMENTIS_TENANT = env.text("ZEMENTIS_TENANT", default="jobsite")
 # Threads of one run that score while its own thread reads and writes the database.
 ZEMENTIS_SCORING_THREADS = env.integer("ZEMENTIS_SCORING_THREADS", default=1, low=1, high=64)
+# The heap of each Java process, in MB; read from the environment there, since the processes that inspect models know no
+# settings.
+ZEMENTIS_JAVA_HEAP_MB = env.integer("ZEMENTIS_JAVA_HEAP_MB", default=512, low=64, high=65536)
 # How long a range of measurements one job may ask for; None: any.
 ZEMENTIS_MAX_DATA_RANGE_SECONDS = env.optional_integer("ZEMENTIS_MAX_DATA_RANGE_SECONDS", low=1, high=10**9)
 
