@@ -10,7 +10,7 @@ import json
 import logging
 import random
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -55,8 +55,7 @@ def finish_many(endings: Sequence[Ending]) -> list[bool]:
     """Do what ``finish`` does for several runs in one transaction, which costs little more than for one."""
     awaited = watched.awaited(ending.run for ending in endings)
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_LOCK_STATES, [sorted({ending.run.job_pk for ending in endings})])
-        days = dict(cursor.fetchall())
+        days = lock_states(cursor, [ending.run.job_pk for ending in endings])
         # What is missing was deleted, and its runs with it.
         held = [ending for ending in endings if ending.run.job_pk in days]
         retried = {ending.run.execution_id for ending in held if ending.retries and _retry(cursor, ending)}
@@ -86,6 +85,17 @@ _LOCK_STATES = """
 SELECT s.job_id, j.retention_days FROM scheduler_jobstate s JOIN scheduler_job j ON j.id = s.job_id
  WHERE s.job_id = ANY(%s) ORDER BY s.job_id FOR UPDATE OF s
 """
+
+
+def lock_states(cursor: Any, job_pks: Iterable[int]) -> dict[int, int]:
+    """Lock the state rows of these jobs for the caller's transaction, in the one order; return their days of retention.
+
+    What is missing was deleted.
+    """
+    cursor.execute(_LOCK_STATES, [sorted(set(job_pks))])
+    return dict(cursor.fetchall())
+
+
 _FINISH = """
 UPDATE scheduler_execution e
    SET status = v.status, ended_at = clock_timestamp(), token = NULL, lease_until = NULL,

@@ -18,12 +18,22 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
 
 from scheduler import deeds, limits, messages
-from scheduler.endings import ask_to_stop, end_queued, end_queued_locked, finish, finish_many, rescue
+from scheduler.endings import (
+    Ending,
+    ask_to_stop,
+    end_queued,
+    end_queued_locked,
+    finish,
+    finish_many,
+    lock_states,
+    rescue,
+)
 from scheduler.history import storable_text
+from scheduler.job_types import Outcome
 from scheduler.models import Execution, Reason, Status
 from scheduler.started import Started
 
-__all__ = ["Renewal", "Started", "cancel", "finish", "finish_many", "give_back", "renew", "rescue", "start"]
+__all__ = ["Renewal", "Started", "cancel", "finish", "finish_many", "give_back", "hand_on", "renew", "rescue", "start"]
 
 logger = logging.getLogger(__name__)
 
@@ -118,12 +128,20 @@ def give_back(ids: Sequence[int]) -> None:
     left.update(publish_at=gone)
 
 
+# A job that somebody holds for longer than this keeps what comes with it from being handed on this time.
+_HAND_ON_LOCK_TIMEOUT = "1s"
 _NOT_BEGUN = """
-UPDATE scheduler_execution e
-   SET status = 0, attempt = e.attempt - 1, token = NULL, lease_until = NULL, worker = NULL, started_at = NULL,
-       publish_at = now() + make_interval(secs => %s)
-  FROM unnest(%s::bigint[], %s::bigint[]) v(id, token)
- WHERE e.id = v.id AND e.status = 1 AND e.token = v.token AND NOT e.cancel_requested
+WITH ours AS MATERIALIZED (
+    SELECT e.id, e.cancel_requested FROM unnest(%s::bigint[], %s::bigint[]) v(id, token)
+      JOIN scheduler_execution e ON e.id = v.id AND e.status = 1 AND e.token = v.token
+     WHERE e.job_id = ANY(%s) ORDER BY e.id FOR UPDATE OF e
+), back AS (
+    UPDATE scheduler_execution e
+       SET status = 0, attempt = e.attempt - 1, token = NULL, lease_until = NULL, worker = NULL, started_at = NULL,
+           publish_at = now() + make_interval(secs => %s)
+      FROM ours WHERE e.id = ours.id AND NOT ours.cancel_requested
+)
+SELECT id FROM ours WHERE cancel_requested
 """
 _HINTS = """
 SELECT e.id, e.queue, e.priority, j.headers::text FROM scheduler_execution e JOIN scheduler_job j ON j.id = e.job_id
@@ -134,16 +152,31 @@ SELECT e.id, e.queue, e.priority, j.headers::text FROM scheduler_execution e JOI
 def hand_on(ids: Sequence[int], runs: Sequence[Started]) -> None:
     """Publish those of ``ids`` that are still queued in front of what waits, and ``runs``, as if they had not started.
 
-    Nobody has begun the work of ``runs``, so that starting them was no attempt.
+    Nobody has begun the work of ``runs``, so that starting them was no attempt; those that were to be cancelled end.
+    Afterwards none of them is the caller's. Raises ``DatabaseError`` or ``InterfaceError``, having changed nothing,
+    where the database is away or somebody holds a job of ``runs``: they are the caller's still, and so are ``ids``.
     """
     with transaction.atomic(), connection.cursor() as cursor:
         if runs:
-            columns = [[run.execution_id for run in runs], [run.token for run in runs]]
-            cursor.execute(_NOT_BEGUN, [messages.REPUBLISH_SECONDS, *columns])
+            _put_back(cursor, runs)
         cursor.execute(_HINTS, [[*ids, *(run.execution_id for run in runs)]])
         hints = [messages.Hint(*row) for row in cursor.fetchall()]
     messages.publish(hints, front=True)
     logger.info("run.handed_on executions=%d", len(hints))
+
+
+def _put_back(cursor: Any, runs: Sequence[Started]) -> None:
+    """Queue those of ``runs`` again that are still held under their tokens; end those that were to be cancelled.
+
+    Their jobs' state rows are held meanwhile: who cancels or replaces a run relies on none going back into the queue.
+    """
+    cursor.execute(f"SET LOCAL lock_timeout = '{_HAND_ON_LOCK_TIMEOUT}'")
+    there = lock_states(cursor, [run.job_pk for run in runs])
+    columns = [[run.execution_id for run in runs], [run.token for run in runs]]
+    cursor.execute(_NOT_BEGUN, [*columns, list(there), messages.REPUBLISH_SECONDS])
+    stopped = {row[0] for row in cursor.fetchall()}
+    if stopped:
+        finish_many([Ending(run, Outcome(Status.CANCELLED)) for run in runs if run.execution_id in stopped])
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,10 @@ class Story:
         if execution is not None:
             executions.cancel(execution, by="tester")
 
+    def hand_on(self, number: int) -> None:
+        if self.started:
+            executions.hand_on([], [self.started[number % len(self.started)]])
+
     def lose(self, number: int) -> None:
         execution = self.pick(number)
         if execution is not None:
@@ -102,6 +106,7 @@ STEPS = (
     *(Story.start,) * 4,
     *(Story.end,) * 4,
     Story.cancel,
+    *(Story.hand_on,) * 2,
     Story.lose,
     *(Story.make_ready,) * 2,
     Story.purge,
@@ -144,7 +149,16 @@ def test_counters_agree_with_the_rows_after_any_mix(overlap: str, strategy: str,
     steps=st.lists(
         st.tuples(
             st.sampled_from(
-                (Story.fire, Story.ask, Story.start, Story.end, Story.cancel, Story.lose, Story.make_ready)
+                (
+                    Story.fire,
+                    Story.ask,
+                    Story.start,
+                    Story.end,
+                    Story.cancel,
+                    Story.hand_on,
+                    Story.lose,
+                    Story.make_ready,
+                )
             ),
             st.integers(0, 20),
         ),

@@ -1,13 +1,11 @@
 """Races between real transactions: who comes second sees what the first did, or leaves it alone."""
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import OperationalError, connection, transaction
+from django.db import OperationalError, connection
 from django_celery_beat.models import PeriodicTask
 
 from scheduler import claims, clock, executions, jobs, limits, retention
@@ -27,39 +25,11 @@ from tests.scheduler.factories import (
     started,
     state,
 )
+from tests.scheduler.holding import holding, waiting_for_a_lock
 from tests.scheduler.threads import in_thread, together
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@contextmanager
-def holding(job: Job) -> Iterator[None]:
-    """Hold the lock of the job's state row in another transaction while the block runs."""
-    held, done = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SELECT 1 FROM scheduler_jobstate WHERE job_id = %s FOR UPDATE", [job.pk])
-            held.set()
-            assert done.wait(20)
-
-    thread = in_thread(hold)
-    assert held.wait(20)
-    try:
-        yield
-    finally:
-        done.set()
-        thread.result()
-
-
-def waiting_for_a_lock() -> bool:
-    """Whether a statement in this database waits for a lock."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        )
-        return bool(cursor.fetchone()[0])
 
 
 def test_of_many_that_take_a_number_at_once_one_gets_it() -> None:

@@ -1,0 +1,55 @@
+"""Rows that another transaction holds while a test goes on."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import connection, transaction
+
+from scheduler.models import Job
+from tests.scheduler.threads import in_thread
+
+
+@contextmanager
+def holding(job: Job) -> Iterator[None]:
+    """Hold the lock of the job's state row in another transaction while the block runs."""
+    with holding_row("scheduler_jobstate", "job_id", job.pk):
+        yield
+
+
+@contextmanager
+def holding_run(execution_id: int) -> Iterator[None]:
+    """Hold the lock of an execution in another transaction while the block runs."""
+    with holding_row("scheduler_execution", "id", execution_id):
+        yield
+
+
+@contextmanager
+def holding_row(table: str, column: str, key: int) -> Iterator[None]:
+    """Hold the lock of a row in another transaction while the block runs."""
+    held, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(f"SELECT 1 FROM {table} WHERE {column} = %s FOR UPDATE", [key])  # noqa: S608 - our names
+            held.set()
+            assert done.wait(20)
+
+    thread = in_thread(hold)
+    assert held.wait(20)
+    try:
+        yield
+    finally:
+        done.set()
+        thread.result()
+
+
+def waiting_for_a_lock() -> bool:
+    """Whether a statement in this database waits for a lock."""
+    with connection.cursor() as cursor:
+        # Asked inside a transaction, PostgreSQL would answer what it answered first.
+        cursor.execute("SELECT pg_stat_clear_snapshot()")
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        return bool(cursor.fetchone()[0])
