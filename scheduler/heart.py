@@ -29,7 +29,8 @@ class Heart:
 
     def __init__(self, abandon: Callable[[Run], None]) -> None:
         self._abandon = abandon
-        self._runs: dict[int, Run] = {}
+        # By attempt: after a lost lease this process may hold a run's next attempt beside one that has not stopped yet.
+        self._runs: dict[tuple[int, int], Run] = {}
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._pid: int | None = None
@@ -46,16 +47,16 @@ class Heart:
             if self._pid != os.getpid():
                 # A forked child starts its own thread: threads do not survive a fork.
                 self._pid, self._thread, self._runs = os.getpid(), None, {}
-            self._runs[run.execution_id] = run
+            self._runs[run.execution_id, run.token] = run
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._beat, name="scheduler-heart", daemon=True)
                 self._thread.start()
             self._changed.notify()
 
     def drop(self, run: Run) -> None:
-        """Let go of ``run``."""
+        """Let go of ``run``, and of no other attempt of it."""
         with self._changed:
-            self._runs.pop(run.execution_id, None)
+            self._runs.pop((run.execution_id, run.token), None)
 
     def _beat(self) -> None:
         interval = min(settings.SCHEDULER_LEASE_SECONDS / 4, 2.0)
@@ -79,7 +80,8 @@ class Heart:
                     run.stop(Stop.TIMED_OUT)
             if now >= due:
                 due = now + interval
-                self._renew(runs)
+                for attempts in _apart(runs):
+                    self._renew(attempts)
             for run in runs:
                 if run.stopped_at is not None and now - run.stopped_at > ABANDON_AFTER_SECONDS:
                     self._leave(run)
@@ -100,7 +102,7 @@ class Heart:
             if renewal is None:
                 with self._changed:
                     # Ended between the listing and the renewal, or taken away: only the second is a loss.
-                    lost = run.execution_id in self._runs
+                    lost = (run.execution_id, run.token) in self._runs
                 if lost:
                     run.stop(Stop.LOST)
                 continue
@@ -119,3 +121,14 @@ class Heart:
             connection.close()
             logger.exception("run.abandon_failed execution_id=%s", run.execution_id)
         run.interrupt()
+
+
+def _apart(runs: list[Run]) -> list[list[Run]]:
+    """Return ``runs`` in as few lists as keep the attempts of one run apart, for an answer names the run only."""
+    lists: list[dict[int, Run]] = []
+    for run in runs:
+        free = next((one for one in lists if run.execution_id not in one), None)
+        if free is None:
+            lists.append(free := {})
+        free[run.execution_id] = run
+    return [list(one.values()) for one in lists]
