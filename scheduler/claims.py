@@ -30,10 +30,15 @@ from scheduler.overlap import Decision
 
 logger = logging.getLogger(__name__)
 
+# A claim ends with the job at which it has either. After an outage a job may come to a thousand rows and take long to
+# work out, and PostgreSQL ends a transaction that is silent for too long (``connections.IDLE_IN_TRANSACTION``).
+MOST_ROWS = 5000
+MOST_SECONDS = 1.0
+
 
 @dataclass(frozen=True)
 class Claimed:
-    """What one claim did: hints to publish after its commit, and how many jobs were due."""
+    """What one claim did: hints to publish after its commit, and how many jobs were due, settled or left for later."""
 
     hints: tuple[Hint, ...]
     jobs: int
@@ -87,8 +92,13 @@ def settle(job_pk: int, *, now: datetime) -> tuple[Hint, ...]:
 def _claim(cursor: Any, locked: Sequence[tuple[Any, ...]], *, now: int) -> Claimed:
     batch = Batch()
     jobs = _due_jobs(cursor, locked)
-    for job in jobs:
+    ends = time.monotonic() + MOST_SECONDS
+    for place, job in enumerate(jobs):
         rows = len(batch.rows)
+        if place and (rows >= MOST_ROWS or time.monotonic() >= ends):
+            # The others stay due as they are: whoever claims next takes them.
+            logger.info("claim.cut_short jobs=%d left=%d rows=%d", place, len(jobs) - place, rows)
+            break
         try:
             batch.add(job, now)
         except Exception as problem:

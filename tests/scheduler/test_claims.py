@@ -76,7 +76,7 @@ def test_what_is_not_due_is_left_alone() -> None:
 
 
 def test_a_claim_takes_the_longest_due_first_up_to_its_limit() -> None:
-    late, later, latest = a_job(expression=MINUTELY), a_job(expression=MINUTELY), a_job(expression=MINUTELY)
+    late, later, latest = a_job(), a_job(), a_job()
     due(late, seconds_ago=1)
     due(latest, seconds_ago=3)
     due(later, seconds_ago=2)
@@ -203,6 +203,26 @@ def test_a_long_outage_of_a_job_of_every_second_ends_in_a_bounded_number_of_rows
     assert found[-2][2] in (newest, Status.SKIPPED)
     assert state(job).next_fire_at == instants[-1] + timedelta(seconds=1)
     assert counters(job) == counted(job)
+
+
+def test_a_claim_after_a_long_outage_writes_a_bounded_number_of_rows_and_later_ones_the_rest() -> None:
+    late = [a_job(expression=MINUTELY, misfire="skip") for _ in range(12)]
+    JobState.objects.update(next_fire_at=clock.now() - timedelta(days=2))
+    written: list[int] = []
+    while claims.claim(limit=100).jobs:
+        written.append(Execution.objects.count() - sum(written))
+    assert (len(written), max(written) < claims.MOST_ROWS + 1002, sum(written)) == (3, True, 12 * 1001)
+    assert not JobState.objects.filter(next_fire_at__lte=clock.now()).exists()
+    assert {len(rows(job)) for job in late} == {1001}
+
+
+def test_a_claim_that_takes_long_leaves_the_rest_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = a_job(), a_job()
+    due(first, seconds_ago=2)
+    at = due(second, seconds_ago=1)
+    monkeypatch.setattr(claims, "MOST_SECONDS", 0.0)
+    assert (claimed().jobs, len(rows(first)), rows(second), state(second).next_fire_at) == (2, 1, [], at)
+    assert (claimed().jobs, rows(second)) == (1, [ran(at, 1)])
 
 
 def test_a_fire_beside_an_open_run_is_skipped_and_says_why() -> None:
