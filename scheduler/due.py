@@ -119,7 +119,7 @@ class Batch:
                 (job.job_pk, None, _SCHEDULE, to_microseconds(first), until, _SKIPPED, Reason.CALENDAR.value, False)
             )
         first_open = fires.first_open()
-        following = job.schedule.next_after(to_datetime(now))
+        following = job.schedule.following(to_datetime(now))
         if first_open is None:
             return Plan(following)
         return replace(_planned(job, fires, first_open, now), next_fire_at=following)

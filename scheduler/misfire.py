@@ -84,7 +84,8 @@ def _passed(
         earlier = previous_before(earlier)
     newest.reverse()
     span = (due, earlier) if earlier is not None and earlier >= due else None
-    return newest, span, next_after(now)
+    # Chained, not asked from now: within the first pass of a repeated hour that would pass over part of the second.
+    return newest, span, next_after(newest[-1] if newest else now)
 
 
 def _settle(

@@ -13,6 +13,7 @@ from scheduler.quartz import InvalidExpression
 from scheduler.schedule_text import ScheduleExpression, parse_schedule
 
 _TICK = timedelta(microseconds=1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @lru_cache(maxsize=1024)
@@ -76,9 +77,12 @@ class Schedule:
         return fire
 
     def next_after(self, instant: datetime) -> datetime | None:
-        """Return the first fire strictly after ``instant``, None where none follows."""
+        """Return the first fire strictly after ``instant``, None where none follows.
+
+        For who begins at ``instant``: within the first pass of a repeated hour only what is later on the wall follows.
+        """
         if self.starts_at is not None and instant < self.starts_at:
-            instant = self.starts_at - _TICK
+            instant = self._before_start(self.starts_at)
         if self.run_at is not None:
             fire: datetime | None = self.run_at if self.run_at > instant else None
         else:
@@ -98,6 +102,24 @@ class Schedule:
         if fire is None or (self.starts_at is not None and fire < self.starts_at):
             return None
         return fire.astimezone(UTC)
+
+    def following(self, instant: datetime) -> datetime | None:
+        """Return the first fire strictly after ``instant`` for who has fired all along, None where none follows.
+
+        Differs from ``next_after`` within the first pass of a repeated hour: all of the second pass is still to come.
+        """
+        last = self.previous_before(instant + _TICK)
+        return self.next_after(instant if last is None else last)
+
+    def fires_at(self, instant: datetime) -> bool:
+        """Return whether ``instant`` is a fire."""
+        return self.previous_before(instant + _TICK) == instant
+
+    def _before_start(self, start: datetime) -> datetime:
+        """Return an instant whose next fire is the first at or after ``start``, which a repeated hour may surround."""
+        if self.run_at is not None:
+            return start - _TICK
+        return self._parsed().previous_before(start, zone_of(self.zone)) or _EPOCH
 
     def _parsed(self) -> ScheduleExpression:
         return parse_schedule(self.expression or "")

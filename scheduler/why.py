@@ -18,8 +18,6 @@ from scheduler.exceptions import InvalidCalendar, InvalidJob
 from scheduler.models import Execution, Job, JobChange, Process, Reason, Status, Trigger
 from scheduler.schedule import Schedule
 
-_TICK = timedelta(microseconds=1)
-
 
 class Answer(StrEnum):
     """What became of an instant."""
@@ -95,7 +93,7 @@ def _execution_at(job: Job, instant: datetime) -> Execution | None:
 def _without_a_row(job: Job, then: _Then, instant: datetime) -> Why:
     """Return the answer for an instant of an existing job that has no execution of its own."""
     try:
-        due = then.schedule.next_after(instant - _TICK) == instant
+        due = _is_due(then, instant)
     except InvalidJob as problem:
         return Why(
             Answer.UNKNOWN, instant, f"the schedule in force then cannot be read: {problem}", changes=_seen(then)
@@ -123,6 +121,19 @@ def _without_a_row(job: Job, then: _Then, instant: datetime) -> Why:
     later = _change(job, after=instant, field="schedule") or _change(job, after=instant, field="active")
     reason = "it was due by the schedule on record, and there is no row of it"
     return Why(Answer.UNKNOWN, instant, reason, changes=(*_seen(then), *((later,) if later else ())))
+
+
+def _is_due(then: _Then, instant: datetime) -> bool:
+    """Return whether the schedule in force then fires at ``instant`` for a job that goes by it since it was changed."""
+    if not then.schedule.fires_at(instant):
+        return False
+    changes = (then.schedule_change, then.active_change if then.active else None)
+    begins = max((change.at for change in changes if change is not None and change.at <= instant), default=None)
+    if begins is None:
+        return True
+    # Who begins within the first pass of a repeated hour does not have all of the second.
+    first = then.schedule.next_after(begins)
+    return first is not None and first <= instant
 
 
 def _told_by(execution: Execution, instant: datetime, *, changes: tuple[JobChange, ...] = ()) -> Why:

@@ -109,27 +109,35 @@ def _check_instants(findings: Findings, since: datetime | None, end: datetime) -
 
 def _expected(changes: list[tuple[Any, ...]], begin: datetime, end: datetime) -> Iterator[datetime]:
     """Yield the instants that were due from ``begin`` to ``end``."""
+    for interval in intervals(changes, end):
+        yield from fires(interval.described, interval.start, interval.end, since=begin)
+
+
+def fires(
+    described: dict[str, Any], start: datetime, end: datetime, *, since: datetime | None = None
+) -> list[datetime]:
+    """Return what fires after ``start`` up to and including ``end``, of which only what is after ``since``."""
     from zoneinfo import ZoneInfo
 
     from scheduler.schedule_text import parse_schedule
 
-    for interval in intervals(changes, end):
-        schedule = {
-            key: datetime.fromisoformat(value)
-            for key in ("run_at", "starts_at", "ends_at")
-            if (value := interval.described.get(key))
-        }
-        first, last = max(interval.start, begin), interval.end
-        if schedule.get("run_at"):
-            found: Iterator[datetime] = iter([schedule["run_at"]])
-        else:
-            zone = ZoneInfo(interval.described["zone"])
-            found = parse_schedule(interval.described["expression"]).between(
-                max(first, schedule.get("starts_at", first) - timedelta(microseconds=1)), last, zone
-            )
-        for instant in found:
-            if first < instant <= last and not ("ends_at" in schedule and instant >= schedule["ends_at"]):
-                yield instant.astimezone(UTC)
+    instants = {key: described.get(key) for key in ("run_at", "starts_at", "ends_at")}
+    bounds = {key: datetime.fromisoformat(text) for key, text in instants.items() if text}
+    if "run_at" in bounds:
+        found: Iterator[datetime] = iter([bounds["run_at"]])
+    else:
+        expression, zone = parse_schedule(described["expression"]), ZoneInfo(described["zone"])
+        # A chain of fires that began earlier is taken up at one of them: asked from between two fires, within the
+        # first pass of a repeated hour, what is past on the wall would not come back.
+        links = [link for link in (since, bounds.get("starts_at")) if link is not None and link > start]
+        earlier = expression.previous_before(max(links), zone) if links else start
+        found = expression.between(earlier or start, end, zone)
+    first, last = max(start, since or start), min(end, bounds.get("ends_at", end))
+    return [
+        instant.astimezone(UTC)
+        for instant in found
+        if first < instant <= last and instant >= bounds.get("starts_at", instant) and instant != bounds.get("ends_at")
+    ]
 
 
 def intervals(changes: list[tuple[Any, ...]], end: datetime) -> Iterator[Interval]:

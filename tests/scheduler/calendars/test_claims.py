@@ -71,7 +71,7 @@ def test_the_clock_of_the_jobs_zone_decides() -> None:
 
 def test_an_edit_of_a_calendar_is_in_force_for_what_was_not_claimed() -> None:
     calendar = a_calendar()
-    job = a_job(expression=MINUTELY, overlap="allow", calendars=[calendar.pk])
+    job = a_job(overlap="allow", calendars=[calendar.pk])
     first = due(job, seconds_ago=3)
     claim()
     calendar = edited(calendar, dates=ALWAYS)
