@@ -10,7 +10,7 @@ import json
 import logging
 import random
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -326,11 +326,12 @@ def _listed(message: str) -> str:
     return json.dumps([history.storable_text(message)])
 
 
-def rescue(*, limit: int = 200) -> int:
+def rescue(*, limit: int = 200, sure: Callable[[], bool] = lambda: True) -> int:
     """Fail or queue again up to ``limit`` runs whose lease ran out; return how many.
 
     A lost worker is no fault of the run, so it is tried again up to the setting SCHEDULER_MAX_RESCUES, beside the
     job's own retries, where the job allows repeating at all (``max_retries`` above 0); else it fails, saying why.
+    ``sure`` is asked after each answer of the database, whether that came in time for a lease to mean anything.
     """
     lost = list(
         Execution.objects.filter(status=Status.RUNNING)
@@ -351,6 +352,8 @@ def rescue(*, limit: int = 200) -> int:
     )
     rescued = 0
     for execution_id, job_pk, token, worker, attempt, rescues, max_retries, key, kind, asked in lost:
+        if not sure():
+            break
         message = f"worker {worker} was lost during attempt {attempt}: its lease ran out"
         again = max_retries > 0 and rescues < settings.SCHEDULER_MAX_RESCUES
         done = False

@@ -11,11 +11,13 @@ import threading
 import time
 from collections.abc import Callable
 
+from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
 from scheduler import executions, metrics, notices, processes, retention
 from scheduler.alerts import deliveries, review
 from scheduler.alerts.overdue import Overdue
+from scheduler.answers import Answers
 from scheduler.calendars import store as calendars
 from scheduler.models import Process
 from scheduler.sweep import Sweep
@@ -24,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 # After the database was away no lease could be renewed: workers get this long to do so before any run counts as lost.
 RESCUE_AFTER_SECONDS = 5.0
+# Without an answer for this long it was away, though it raised no error. Leases are renewed often enough to bear less.
+STANDSTILL_SECONDS = 3.0
 # What a thread that is busy may make the end of its beat longer.
 STOP_SECONDS = 3.0
 
@@ -43,7 +47,6 @@ class Chores(threading.Thread):
     def __init__(self, name: str, *chores: Chore) -> None:
         super().__init__(daemon=True, name=name)
         self._stopping = threading.Event()
-        self._answering_since = time.monotonic()
         self._chores = list(chores)
 
     def run(self) -> None:
@@ -62,13 +65,16 @@ class Chores(threading.Thread):
     def _sign_off(self) -> None:
         """Do what is left to do at the end."""
 
+    def _after_error(self) -> None:
+        """Take note that the database was away."""
+
     def _do(self, chore: Chore) -> None:
         chore.due = time.monotonic() + chore.every
         try:
             chore.act()
         except (DatabaseError, InterfaceError) as error:
             connection.close()
-            self._answering_since = time.monotonic()
+            self._after_error()
             logger.warning("housekeeping.database_error error=%s", str(error).strip().split("\n")[0])
         except Exception:
             # A chore that fails for a reason of its own must not end the others.
@@ -117,37 +123,54 @@ class Courier(Chores):
         super().__init__("scheduler-courier", Chore(0.5, lambda: deliveries.deliver_all(until=self._stopping.is_set)))
 
 
+class Rescuer(Chores):
+    """Rescues runs whose lease ran out, where the database has answered long enough for it to be renewed.
+
+    A thread of its own: while another chore takes its time, this one must know whether the database stood still.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("scheduler-rescuer", Chore(1.0, self._rescue))
+        lease = settings.SCHEDULER_LEASE_SECONDS
+        self._answers = Answers(longest_gap=min(STANDSTILL_SECONDS, lease * 0.75))
+
+    def _rescue(self) -> None:
+        executions.rescue(sure=self._sure)
+        self._answers.came()
+
+    def _sure(self) -> bool:
+        return self._answers.came() > RESCUE_AFTER_SECONDS
+
+    def _after_error(self) -> None:
+        self._answers.failed()
+
+
 class Housekeeper(Chores):
-    """Keeps runs and the beat's own presence: what must not wait. Starts and stops those who tell others."""
+    """Keeps the beat's own presence and what is queued: what must not wait. Starts and stops those beside it."""
 
     def __init__(self) -> None:
         super().__init__(
             processes.name_of("beat"),
             Chore(2.0, lambda: processes.renew(self.name, Process.Kind.BEAT)),
             Chore(metrics.FLUSH_SECONDS, metrics.flush),
-            Chore(1.0, self._rescue),
             Chore(1.0, Sweep()),
         )
-        self._tellers = (Teller(), Watchman(), Courier())
+        self._others = (Rescuer(), Teller(), Watchman(), Courier())
 
     def start(self) -> None:
-        for teller in self._tellers:
-            teller.start()
+        for other in self._others:
+            other.start()
         super().start()
 
     def stop(self) -> None:
         # All at once: who waits for a mail server must not make the beat's end longer than one wait.
         give_up = time.monotonic() + STOP_SECONDS
-        for teller in self._tellers:
-            teller.ask_to_stop()
+        for other in self._others:
+            other.ask_to_stop()
         super().stop()
-        for teller in self._tellers:
-            teller.join(timeout=max(give_up - time.monotonic(), 0.0))
+        for other in self._others:
+            other.join(timeout=max(give_up - time.monotonic(), 0.0))
 
     def _sign_off(self) -> None:
         processes.remove(self.name)
         metrics.flush()
-
-    def _rescue(self) -> None:
-        if time.monotonic() - self._answering_since > RESCUE_AFTER_SECONDS:
-            executions.rescue()

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from django.core.management import call_command
@@ -14,6 +14,14 @@ from django.db import connection
 
 from jobsite.embedded.postgres import Postgres
 from jobsite.embedded.redis import Redis
+
+
+def send_all(pid: int, signum: signal.Signals) -> None:
+    """Send a signal to a process, then to its children: a stopped one starts no more of them."""
+    os.kill(pid, signum)
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        with suppress(ProcessLookupError):
+            os.kill(int(child), signum)
 
 
 class Server:
@@ -44,10 +52,11 @@ class Server:
         self._process.wait(20)
 
     def freeze(self) -> None:
-        os.kill(self._process.pid, signal.SIGSTOP)
+        """Stop it and its children where they are, as a pause of its machine would."""
+        send_all(self._process.pid, signal.SIGSTOP)
 
     def thaw(self) -> None:
-        os.kill(self._process.pid, signal.SIGCONT)
+        send_all(self._process.pid, signal.SIGCONT)
 
     def close(self) -> None:
         if self._process.poll() is None:

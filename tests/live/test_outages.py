@@ -1,5 +1,7 @@
 """Redis and PostgreSQL go away and come back: every instant has its one run, late by the outage and little more."""
 
+import signal
+import time
 from datetime import datetime, timedelta
 
 import pytest
@@ -14,6 +16,7 @@ from tests.live.watching import (
     a_gate,
     claimed_up_to,
     effects,
+    ended,
     instants,
     open_gate,
     pass_seconds,
@@ -134,3 +137,43 @@ def test_a_long_outage_of_postgresql_lets_no_run_look_lost_whose_worker_lives(pr
         wait_for(lambda: not Execution.objects.open().exists(), what="the end of the run")
         execution.refresh_from_db()
         assert (execution.status, execution.attempt, instants(execution.job)) == (Status.SUCCEEDED, 1, [])
+
+
+@pytest.mark.parametrize("whole_machine", [False, True])
+def test_a_standstill_longer_than_a_lease_lets_no_run_look_lost_whose_worker_lives(
+    processes: Processes, whole_machine: bool
+) -> None:
+    with own_postgres() as server:
+        gate = a_gate("long")
+        job = a_job(expression=YEARLY, arguments={"gate": gate, "patient": True}, overlap="allow")
+        made = [jobs.run_now(job, by="tester").pk for _ in range(4)]
+        quick = {"SCHEDULER_LEASE_SECONDS": "3"}
+        beats = processes.beats(2, **quick)
+        workers = [processes.worker(concurrency=2, **quick) for _ in range(2)]
+        running(*made)
+        # The beats have seen the database answer for long enough to take runs for lost.
+        pass_seconds(7)
+        stopped = [*beats, *workers] if whole_machine else []
+        for process in stopped:
+            process.send(signal.SIGSTOP)
+        server.freeze()
+        let_pass(5)
+        # The workers come to themselves a moment after the others: without that, who is first is chance.
+        for worker in workers:
+            worker.send(signal.SIGSTOP)
+        server.thaw()
+        for process in beats:
+            process.send(signal.SIGCONT)
+        let_pass(1)
+        for worker in workers:
+            worker.send(signal.SIGCONT)
+        pass_seconds(7)
+        open_gate(gate)
+        assert set(ended(*made).values()) == {Status.SUCCEEDED}
+        assert effects() == {(pk, 1): 1 for pk in made}
+
+
+def let_pass(seconds: float) -> None:
+    """Wait, with no database to ask the time."""
+    until = time.monotonic() + seconds
+    wait_for(lambda: time.monotonic() >= until, deadline=seconds + 10, what=f"{seconds} seconds")
