@@ -10,7 +10,8 @@ class SchedulerConfig(AppConfig):
     verbose_name = "Scheduler"
 
     def ready(self) -> None:
-        """Fill the registry with the job types of the installed surfaces."""
-        from scheduler import job_types
+        """Bound this process' idle transactions; fill the registry with the job types of the installed surfaces."""
+        from scheduler import connections, job_types
 
+        connections.limit_all()
         job_types.autodiscover()

@@ -13,21 +13,37 @@ from django.db.backends.postgresql.base import ServerBindingCursor
 from django.db.backends.signals import connection_created
 
 # A process that stops inside a transaction (frozen, cut off) loses it after this, and its rows are free again.
+# Beats and workers are never idle in one for long; a web server's request may be, and a command that asks back.
 IDLE_IN_TRANSACTION = "5s"
+IDLE_IN_TRANSACTION_ELSEWHERE = "60s"
 # Well before PostgreSQL calls it a deadlock (1 s) and ends either.
 LOCK_TIMEOUT = "300ms"
 # A statement that a connection has sent this often in blocks of ``prepared`` is prepared.
 PREPARE_AFTER = 3
 
 
+_idle = {"longest": IDLE_IN_TRANSACTION_ELSEWHERE}
+
+
 def lose_idle_transactions() -> None:
-    """Let every connection that this process opens from now on, in any thread, lose a transaction it sits idle in."""
+    """Let every connection that this process opens from now on, in any thread, soon lose a transaction it sits idle in.
+
+    For beats and workers; see ``limit_all`` for every other process.
+    """
+    _idle["longest"] = IDLE_IN_TRANSACTION
+
+
+def limit_all() -> None:
+    """Let each connection of this process, whatever it is, lose a transaction it sits idle in; called at its start.
+
+    Ends of runs wait for the rows of their jobs: a web server or a shell that froze with one would hold them up.
+    """
     connection_created.connect(_limit, dispatch_uid="scheduler.connections")
 
 
 def _limit(connection: BaseDatabaseWrapper, **_: Any) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_IN_TRANSACTION}'")
+        cursor.execute(f"SET idle_in_transaction_session_timeout = '{_idle['longest']}'")
 
 
 def wait_briefly(cursor: Any) -> None:
