@@ -35,15 +35,32 @@ FIRST_DELAY_SECONDS = 10
 LONGEST_DELAY_SECONDS = 1800
 # More than this for one channel at once go as one message: a fault of everything must not bury who reads it.
 MOST_APART = 5
+MOST_TOGETHER = 1000
+MOST_LISTED = 100
+# A channel that has told more than ``MOST_APART`` alerts within this gathers what comes until this has passed.
+GATHER_SECONDS = 30
 KEPT = 10_000
 
+# Of a channel with many in the batch all that is due, so that they go as one. Somebody waits for a test message.
 _TAKE = """
-WITH due AS MATERIALIZED (
-    SELECT id FROM scheduler_delivery WHERE state = 0 AND due_at <= statement_timestamp() ORDER BY due_at, id LIMIT %s
-       FOR UPDATE SKIP LOCKED
+WITH told AS MATERIALIZED (
+    SELECT channel_id FROM scheduler_delivery
+     WHERE state = 1 AND ended_at > statement_timestamp() - make_interval(secs => %(gather)s)
+       AND channel_id IS NOT NULL AND purpose <> 'test'
+     GROUP BY channel_id HAVING count(*) > %(apart)s
+), due AS MATERIALIZED (
+    SELECT d.id, d.channel_id FROM scheduler_delivery d
+     WHERE d.state = 0 AND d.due_at <= statement_timestamp()
+       AND (d.purpose = 'test' OR NOT EXISTS (SELECT 1 FROM told WHERE told.channel_id = d.channel_id))
+     ORDER BY d.due_at, d.id LIMIT %(batch)s FOR UPDATE OF d SKIP LOCKED
+), rest AS MATERIALIZED (
+    SELECT d.id FROM scheduler_delivery d
+     WHERE d.state = 0 AND d.due_at <= statement_timestamp()
+       AND d.channel_id IN (SELECT channel_id FROM due GROUP BY channel_id HAVING count(*) > %(apart)s)
+     ORDER BY d.due_at, d.id LIMIT %(together)s FOR UPDATE OF d SKIP LOCKED
 )
-UPDATE scheduler_delivery d SET attempts = d.attempts + 1, due_at = clock_timestamp() + make_interval(secs => %s)
-  FROM due WHERE d.id = due.id
+UPDATE scheduler_delivery d SET attempts = d.attempts + 1, due_at = clock_timestamp() + make_interval(secs => %(hold)s)
+ WHERE d.id IN (SELECT id FROM due UNION SELECT id FROM rest)
 RETURNING d.id
 """
 
@@ -80,9 +97,18 @@ def deliver_all(*, until: Callable[[], bool] = lambda: False) -> int:
 
 
 def take() -> list[Delivery]:
-    """Take what is due, the oldest first."""
+    """Take what is due, the oldest first, but for channels that gather."""
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_TAKE, [BATCH, HOLD_SECONDS])
+        cursor.execute(
+            _TAKE,
+            {
+                "gather": GATHER_SECONDS,
+                "apart": MOST_APART,
+                "batch": BATCH,
+                "together": MOST_TOGETHER,
+                "hold": HOLD_SECONDS,
+            },
+        )
         ids = [row[0] for row in cursor.fetchall()]
     return list(Delivery.objects.filter(pk__in=ids).select_related("channel", "ping").order_by("pk")) if ids else []
 
@@ -147,7 +173,9 @@ def _sending(deliveries: Sequence[Delivery]) -> Callable[[Line], None]:
     title, body = deliveries[0].title, deliveries[0].body
     if len(deliveries) > 1:
         title = f"{len(deliveries)} alerts"
-        body = "\n".join(delivery.title for delivery in deliveries)
+        body = "\n".join(delivery.title for delivery in deliveries[:MOST_LISTED])
+        if len(deliveries) > MOST_LISTED:
+            body += f"\nand {len(deliveries) - MOST_LISTED} more"
 
     def send(_line: Line) -> None:
         if channel is None or not channel.enabled:
@@ -186,6 +214,9 @@ def _note(parcel: Parcel) -> int:
     """Write what became of a parcel's deliveries; return how many were sent. What was taken anew is left alone."""
     problem = parcel.problem
     sent = 0
+    # What failed as one is tried again as one.
+    attempts = max(delivery.attempts for delivery in parcel.deliveries)
+    delay = backoff_seconds(attempts, first=FIRST_DELAY_SECONDS, longest=LONGEST_DELAY_SECONDS)
     for delivery in parcel.deliveries:
         if problem is None:
             sent += _sent(delivery)
@@ -195,7 +226,6 @@ def _note(parcel: Parcel) -> int:
             "delivery.failed id=%s purpose=%s attempt=%s over=%s problem=%s",
             *(delivery.pk, delivery.purpose, delivery.attempts, over, problem),
         )
-        delay = backoff_seconds(delivery.attempts, first=FIRST_DELAY_SECONDS, longest=LONGEST_DELAY_SECONDS)
         with connection.cursor() as cursor:
             cursor.execute(
                 "UPDATE scheduler_delivery SET problem = %s, state = CASE WHEN %s THEN 2 ELSE 0 END,"

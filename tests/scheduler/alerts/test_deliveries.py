@@ -118,6 +118,61 @@ def test_many_alerts_at_once_go_as_one_message(receiver: Receiver) -> None:
     assert set(Delivery.objects.values_list("state", flat=True)) == {Delivery.State.SENT}
 
 
+def alerts(channel: Channel, count: int) -> None:
+    Delivery.objects.bulk_create(
+        Delivery(purpose=Delivery.Purpose.ALERT, channel=channel, title=f"Job {n}: run 1 failed", body="b")
+        for n in range(count)
+    )
+
+
+def test_a_thousand_alerts_go_as_one_message_that_lists_the_first_hundred(receiver: Receiver) -> None:
+    alerts(a_channel(receiver.webhook), 1000)
+    assert deliveries.deliver_all() == 1000
+    assert receiver.titles == ["1000 alerts"]
+    lines = receiver.seen[0].body["message"].splitlines()
+    assert (len(lines), lines[0], lines[-1]) == (101, "Job 0: run 1 failed", "and 900 more")
+
+
+def test_a_storm_that_comes_in_waves_is_gathered_and_told_every_half_minute(receiver: Receiver) -> None:
+    channel = a_channel(receiver.webhook)
+    for _ in range(10):
+        alerts(channel, 100)
+        deliveries.deliver_all()
+    assert receiver.titles == ["100 alerts"]
+    earlier = clock.now() - timedelta(seconds=deliveries.GATHER_SECONDS)
+    Delivery.objects.filter(state=1).update(ended_at=earlier)
+    deliveries.deliver_all()
+    assert receiver.titles == ["100 alerts", "900 alerts"]
+
+
+def test_a_storm_on_one_channel_holds_back_neither_another_nor_a_test_message(receiver: Receiver) -> None:
+    stormy, calm = a_channel(receiver.webhook), a_channel(receiver.webhook)
+    for _ in range(2):
+        alerts(stormy, 50)
+        deliveries.deliver_all()
+    alerts(calm, 1)
+    deliveries.test(stormy)
+    deliveries.deliver_all()
+    assert receiver.titles[0] == "50 alerts"
+    assert sorted(receiver.titles[1:]) == ["Job 0: run 1 failed", "Test message"]
+
+
+def test_few_alerts_one_after_another_are_told_at_once(receiver: Receiver) -> None:
+    channel = a_channel(receiver.webhook)
+    for _ in range(deliveries.MOST_APART):
+        alerts(channel, 1)
+        deliveries.deliver_all()
+    assert receiver.titles == ["Job 0: run 1 failed"] * deliveries.MOST_APART
+
+
+def test_what_failed_as_one_message_is_tried_again_as_one(receiver: Receiver) -> None:
+    receiver.status = 503
+    alerts(a_channel(receiver.webhook), 40)
+    deliveries.deliver_all()
+    dues = sorted(Delivery.objects.values_list("due_at", flat=True))
+    assert (len(receiver.seen), dues[-1] - dues[0] < timedelta(seconds=1)) == (1, True)
+
+
 @pytest.mark.django_db(transaction=True)
 def test_beats_share_the_sending(receiver: Receiver) -> None:
     made = [deliveries.test(a_channel(receiver.webhook)) for _ in range(deliveries.BATCH + 8)]
