@@ -22,9 +22,9 @@ from scheduler.models import Removal
 # Only ended rows carry ``expires_at``, so an open run cannot be among them.
 _EXPIRED = """
 SELECT e.id, e.job_id, j.kind FROM scheduler_execution e JOIN scheduler_job j ON j.id = e.job_id
- WHERE e.expires_at <= now() ORDER BY e.expires_at LIMIT %s
+ WHERE e.expires_at <= now() AND NOT e.job_id = ANY(%s::bigint[]) ORDER BY e.expires_at LIMIT %s
 """
-# The state rows first, as everywhere; a job that is busy this moment is left for the next batch.
+# The state rows first, as everywhere; a job that is busy this moment is left for the next round.
 _LOCK = """
 SELECT job_id FROM scheduler_jobstate WHERE job_id = ANY(%s::bigint[]) ORDER BY job_id FOR UPDATE SKIP LOCKED
 """
@@ -52,16 +52,21 @@ UPDATE scheduler_jobstate s
 
 def purge(*, batch: int = 1000) -> int:
     """Delete up to ``batch`` expired executions with all that hangs on them; return how many."""
-    return _purge(batch)[0]
+    return _purge(batch, set())[0]
 
 
-def _purge(batch: int) -> tuple[int, int]:
-    """Do what ``purge`` does; return how many were deleted, and how many seen to: fewer than ``batch`` means done."""
+def _purge(batch: int, busy: set[int]) -> tuple[int, int]:
+    """Do what ``purge`` does, leaving out the jobs in ``busy``, to which those are added that are busy now.
+
+    Return how many were deleted, and how many looked at: fewer than ``batch`` means done.
+    """
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_EXPIRED, [batch])
+        cursor.execute(_EXPIRED, [integers(busy), batch])
         rows = cursor.fetchall()
-        cursor.execute(_LOCK, [integers({row[1] for row in rows})])
+        found = {row[1] for row in rows}
+        cursor.execute(_LOCK, [integers(found)])
         locked = {row[0] for row in cursor.fetchall()}
+        busy |= found - locked
         ours = [row for row in rows if row[1] in locked]
         # Looked at again under the lock: a longer retention may have been granted in between.
         cursor.execute(_STILL_EXPIRED, [integers(row[0] for row in ours)])
@@ -78,7 +83,7 @@ def _purge(batch: int) -> tuple[int, int]:
         ids = [execution_id for members in by_kind.values() for execution_id in members]
         if ids:
             cursor.execute(_COUNTS, [integers(ids)])
-        return _delete(cursor, ids), len(ours)
+        return _delete(cursor, ids), len(rows)
 
 
 def _forget(kind: str, ids: Sequence[int]) -> None:
@@ -102,8 +107,9 @@ def _delete(cursor: Any, ids: Sequence[int]) -> int:
 def purge_all(*, batch: int = 2000, until: Callable[[], bool] = lambda: False) -> int:
     """Purge batch after batch until one comes back short or ``until`` says so; return how many rows went."""
     total = 0
+    busy: set[int] = set()
     while not until():
-        gone, seen = _purge(batch)
+        gone, seen = _purge(batch, busy)
         total += gone
         if seen < batch:
             break
@@ -134,8 +140,9 @@ def remove(*, batch: int = 1000) -> int:
 
 def clean(*, batch: int = 2000, until: Callable[[], bool] = lambda: False) -> None:
     """Do all that there is to do here, in turns of one batch, until it is done or ``until`` says so."""
+    busy: set[int] = set()
     chores: list[Callable[[], bool]] = [
-        lambda: _purge(batch)[1] >= batch,
+        lambda: _purge(batch, busy)[1] >= batch,
         lambda: remove(batch=batch) >= 0,
         lambda: dates.move(batch=batch),
     ]

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
+import psycopg
 import pytest
 from django.contrib.postgres.functions import TransactionNow
 from django.db import connection
@@ -131,6 +132,22 @@ def test_purges_and_ends_at_once_leave_counters_that_agree_with_the_rows() -> No
     assert not [result for result in results if isinstance(result, Exception)]
     retention.purge_all()
     assert counters(job) == counted(job) == (0, 10, 10, 0, 0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_busy_job_with_many_expired_runs_keeps_no_other_job_s_from_going() -> None:
+    busy, other = a_job(), a_job()
+    kept = [ended(busy) for _ in range(7)]
+    gone = ended(other)
+    expire(*kept)
+    Execution.objects.filter(pk=gone).update(expires_at=TransactionNow())
+    wanted = {key: value for key, value in connection.get_connection_params().items() if key != "cursor_factory"}
+    with psycopg.connect(**wanted) as beside:
+        beside.execute("SELECT 1 FROM scheduler_jobstate WHERE job_id = %s FOR UPDATE", [busy.pk])
+        retention.clean(batch=3)
+        assert left() == kept
+        assert retention.purge_all(batch=3) == 0
+    assert retention.purge_all(batch=3) == 7
 
 
 def history(job: Job, runs: int, skipped: int) -> None:
