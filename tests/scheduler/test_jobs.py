@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django_celery_beat.models import ClockedSchedule, PeriodicTask
 
 from scheduler import clock, jobs, retention
@@ -206,6 +208,21 @@ def test_the_number_of_a_deleted_job_is_given_to_no_other_also_where_the_job_had
     for job in (a_job(), a_job(number=2)):
         jobs.delete(job, by="tester")
     assert a_job().number == 3
+
+
+def test_thousands_of_taken_numbers_are_passed_over_at_once() -> None:
+    first = a_job(number=1)
+    columns = {field.attname: getattr(first, field.attname) for field in Job._meta.concrete_fields}
+    del columns["id"]
+    kept, gone = [*range(2, 1001), 2001, 2**63 - 1], range(1001, 2001)
+    Job.objects.bulk_create(Job(**{**columns, "number": number}) for number in kept)
+    deleted = JobChange.Verb.DELETED
+    JobChange.objects.bulk_create(
+        JobChange(job_id=10**9 + number, kind="probe", number=number, by="tester", verb=deleted) for number in gone
+    )
+    with CaptureQueriesContext(connection) as queries:
+        numbers = [a_job().number, a_job().number]
+    assert (numbers, len(queries) < 60) == ([2002, 2003], True)
 
 
 def test_a_name_may_be_shared_where_the_kind_does_not_mind() -> None:
