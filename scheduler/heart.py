@@ -11,6 +11,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from django.conf import settings
 from django.db import connection
@@ -22,6 +23,10 @@ logger = logging.getLogger(__name__)
 
 # How long a run that was told to stop may take to do so before its end is written without it.
 ABANDON_AFTER_SECONDS = 2.0
+
+
+# How often this thread looks at the runs it holds at least.
+LONGEST_WAIT_SECONDS = 0.5
 
 
 class Heart:
@@ -57,34 +62,45 @@ class Heart:
         """Let go of ``run``, and of no other attempt of it."""
         with self._changed:
             self._runs.pop((run.execution_id, run.token), None)
+        run.let_go.set()
 
     def _beat(self) -> None:
-        interval = min(settings.SCHEDULER_LEASE_SECONDS / 4, 2.0)
-        due = time.monotonic() + interval
+        due = time.monotonic() + _interval()
         while True:
-            with self._changed:
-                while not self._runs:
-                    connection.close()
-                    self._changed.wait()
-                    due = time.monotonic() + interval
-                nearest = (
-                    min(run.deadline for run in self._runs.values() if run.stop_reason is None)
-                    if any(run.stop_reason is None for run in self._runs.values())
-                    else due
-                )
-                self._changed.wait(max(0.0, min(due, nearest, time.monotonic() + 0.5) - time.monotonic()))
-                runs = list(self._runs.values())
-            now = time.monotonic()
-            for run in runs:
-                if now >= run.deadline:
-                    run.stop(Stop.TIMED_OUT)
-            if now >= due:
-                due = now + interval
-                for attempts in _apart(runs):
-                    self._renew(attempts)
-            for run in runs:
-                if run.stopped_at is not None and now - run.stopped_at > ABANDON_AFTER_SECONDS:
-                    self._leave(run)
+            try:
+                due = self._beat_once(due)
+            except Exception:
+                # The beat goes on for all runs, whatever one of them meets.
+                logger.exception("heart.failed runs=%d", len(self.held))
+                _close()
+                threading.Event().wait(LONGEST_WAIT_SECONDS)
+
+    def _beat_once(self, due: float) -> float:
+        """Do what is to be done next, after waiting for it; return when leases are to be renewed."""
+        runs, due = self._wait(due)
+        now = time.monotonic()
+        for run in runs:
+            if now >= run.deadline:
+                run.stop(Stop.TIMED_OUT)
+        if now >= due:
+            due = now + _interval()
+            for attempts in _apart(runs):
+                self._renew(attempts)
+        for run in runs:
+            if run.stopped_at is not None and not run.abandoned and now - run.stopped_at > ABANDON_AFTER_SECONDS:
+                self._leave(run)
+        return due
+
+    def _wait(self, due: float) -> tuple[list[Run], float]:
+        with self._changed:
+            while not self._runs:
+                _close()
+                self._changed.wait()
+                due = time.monotonic() + _interval()
+            deadlines = [run.deadline for run in self._runs.values() if run.stop_reason is None]
+            until = min(due, *deadlines, time.monotonic() + LONGEST_WAIT_SECONDS)
+            self._changed.wait(max(0.0, until - time.monotonic()))
+            return list(self._runs.values()), due
 
     def _renew(self, runs: list[Run]) -> None:
         held = [(run.execution_id, run.token, run.progress_done, run.progress_total) for run in runs]
@@ -93,7 +109,7 @@ class Heart:
         try:
             renewed = {renewal.execution_id: renewal for renewal in executions.renew(held)}
         except Exception as error:
-            connection.close()
+            _close()
             logger.warning("heart.failed runs=%d error=%s", len(held), str(error).strip().splitlines()[:1])
             return
         now = time.monotonic()
@@ -111,16 +127,24 @@ class Heart:
                 run.stop(Stop.CANCELLED)
 
     def _leave(self, run: Run) -> None:
-        """End a run that does not stop: write its end, and interrupt the thread that is stuck in it."""
-        self.drop(run)
+        """End a run that does not stop: have its end written, and interrupt the thread that is stuck in it.
+
+        It stays held until then: the database may be away, and this thread has other leases to renew.
+        """
+        run.abandoned = True
         logger.warning("run.abandoned execution_id=%s why=%s", run.execution_id, run.stop_reason)
-        try:
-            self._abandon(run)
-        except Exception:
-            # The beat goes on for the other runs, whatever one of them meets.
-            connection.close()
-            logger.exception("run.abandon_failed execution_id=%s", run.execution_id)
+        self._abandon(run)
         run.interrupt()
+
+
+def _interval() -> float:
+    """Return the seconds between two renewals of a lease."""
+    return min(settings.SCHEDULER_LEASE_SECONDS / 4, 2.0)
+
+
+def _close() -> None:
+    with suppress(Exception):
+        connection.close()
 
 
 def _apart(runs: list[Run]) -> list[list[Run]]:

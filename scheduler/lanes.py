@@ -1,4 +1,4 @@
-"""Lanes: the threads of a worker that run executions beside each other, sharing starts and ends.
+"""Lanes: the threads of a worker that run executions beside each other, sharing starts (and ends: see ``ender``).
 
 A message may name many executions. They go into one queue of the process, from which as many lanes as the worker has
 slots take them: one UPDATE starts a handful, one transaction ends whatever has finished meanwhile. With work that takes
@@ -19,7 +19,6 @@ from collections.abc import Callable, Sequence
 
 from django.db import DatabaseError, InterfaceError, connection
 
-from scheduler.endings import Ending
 from scheduler.run import Run
 
 logger = logging.getLogger(__name__)
@@ -47,39 +46,6 @@ class Errand:
             self._left -= 1
             if self._left <= 0:
                 self.done.set()
-
-
-class Ender:
-    """Writes the ends of runs: whatever has come together while the last transaction was under way."""
-
-    def __init__(self, write: Callable[[list[Ending]], None]) -> None:
-        self._write = write
-        self._waiting: list[tuple[Ending, Callable[[], None]]] = []
-        self._changed = threading.Condition()
-        self._thread: threading.Thread | None = None
-
-    def add(self, ending: Ending, then: Callable[[], None]) -> None:
-        """Write ``ending`` soon, and call ``then`` afterwards, written or given up."""
-        with self._changed:
-            self._waiting.append((ending, then))
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="scheduler-ender", daemon=True)
-                self._thread.start()
-            self._changed.notify()
-
-    def _run(self) -> None:
-        while True:
-            with self._changed:
-                while not self._waiting:
-                    self._changed.wait()
-                taken, self._waiting = self._waiting, []
-            try:
-                self._write([ending for ending, _ in taken])
-            except Exception:
-                logger.exception("run.ends_lost runs=%d", len(taken))
-                connection.close()
-            for _, then in taken:
-                then()
 
 
 class Lanes:

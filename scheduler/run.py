@@ -48,6 +48,10 @@ class Run:
         self._thread_id: int | None = None
         self.stop_reason: Stop | None = None
         self.stopped_at: float | None = None
+        # Told to stop, it did not: its end is written without it.
+        self.abandoned = False
+        # Set when this process holds it no more: its end has been written, or is not ours to write.
+        self.let_go = threading.Event()
         self.last_renewed = time.monotonic()
         self._lock = threading.Lock()
         self._ended = False

@@ -9,17 +9,18 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
-from django.conf import settings
-from django.db import InterfaceError, NotSupportedError, OperationalError, connection
+from django.db import InterfaceError, OperationalError, connection
 
 from scheduler import executions, job_types, metrics, request_id
 from scheduler.connections import prepared
+from scheduler.ender import Ender, write_now
 from scheduler.endings import Ending
 from scheduler.exceptions import RunError
 from scheduler.heart import Heart
 from scheduler.job_types import Outcome, RunCancelled
-from scheduler.lanes import Ender, Lanes
+from scheduler.lanes import Lanes
 from scheduler.models import Status
 from scheduler.models.execution import ENDED
 from scheduler.run import Run, Stop
@@ -27,7 +28,6 @@ from scheduler.started import Started
 
 logger = logging.getLogger(__name__)
 
-UNWRITABLE = "the end of the run could not be recorded"
 # A database connection that a thread has not used for this long may have died since.
 LOOK_AFTER_SECONDS = 1.0
 _last_use = threading.local()
@@ -88,12 +88,13 @@ def _work(run: Run, then_end: Callable[[Run, Outcome], None]) -> None:
     if run.end():
         then_end(run, outcome)
     else:
-        heart.drop(run)
+        # The heart has its end written; until then the message of this run is not done.
+        run.let_go.wait()
 
 
 def _finish_at_once(run: Run, outcome: Outcome) -> None:
     try:
-        finish([Ending(run.started, outcome)])
+        write_now([Ending(run.started, outcome)], _write)
     finally:
         heart.drop(run)
 
@@ -168,47 +169,23 @@ def stop_all() -> None:
         run.stop(Stop.SHUTDOWN)
 
 
-def finish(endings: list[Ending]) -> None:
-    """Write how runs ended, again and again while the database is away and the leases may still be ours.
-
-    An end that cannot be written as it is, is written as a failure that says so, and costs the others nothing.
-    """
-    give_up = time.monotonic() + 6 * settings.SCHEDULER_LEASE_SECONDS
-    wait = 0.1
-    while True:
-        try:
-            with prepared():
-                executions.finish_many(endings)
-            return
-        # Not supported: a migration that changed a column's type has made a prepared statement useless.
-        except (OperationalError, InterfaceError, NotSupportedError) as error:
-            connection.close()
-            if time.monotonic() > give_up:
-                logger.exception("run.ends_lost executions=%s", [ending.run.execution_id for ending in endings])
-                return
-            logger.warning("run.ends_delayed runs=%d error=%s", len(endings), type(error).__name__)
-            time.sleep(wait)
-            wait = min(wait * 2, 2.0)
-        except Exception as error:
-            connection.close()
-            if len(endings) > 1:
-                for ending in endings:
-                    finish([ending])
-                return
-            [ending] = endings
-            logger.exception("run.end_unwritable execution_id=%s", ending.run.execution_id)
-            if ending.outcome.messages[:1] == (UNWRITABLE,):
-                return
-            problem = f"{type(error).__name__}: {error}"[:1000]
-            endings = [replace(ending, outcome=Outcome(Status.FAILED, (UNWRITABLE, problem)))]
+def _write(endings: list[Ending]) -> None:
+    with prepared():
+        executions.finish_many(endings)
 
 
 def _abandon(run: Run) -> None:
-    """Write the end of a run that did not stop when it was told to."""
-    if run.end() and run.stop_reason is not Stop.LOST:
-        executions.finish(run.started, _stopped(run))
+    """Have the end of a run written that did not stop when it was told to."""
+    if not run.end():
+        # It has ended at last, and its own end is being written.
+        return
+    if run.stop_reason is Stop.LOST:
+        heart.drop(run)
+    else:
+        ender.add(Ending(run.started, _stopped(run)), partial(heart.drop, run))
 
 
+ender = Ender(_write)
 heart = Heart(_abandon)
 
 
@@ -221,7 +198,6 @@ def hand_on(ids: list[int], runs: list[Run]) -> None:
 
 def lanes(slots: int) -> Lanes:
     """Return lanes that run executions beside each other in this process."""
-    ender = Ender(finish)
 
     def in_lane(run: Run, over: Callable[[], None]) -> None:
         handed_on = False

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from pytest_django import Settings
 
-from scheduler import heart, job_types, jobs, runner
+from scheduler import ender, heart, job_types, jobs, runner
 from scheduler.heart import Heart
 from scheduler.job_types import Link, Outcome, RunContext
 from scheduler.models import Execution, Job, Status
@@ -66,6 +66,7 @@ def scripted(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sc
     """The scripted kind of job, in a process with a quick heart of its own."""
     settings.SCHEDULER_LEASE_SECONDS = 3
     monkeypatch.setattr(heart, "ABANDON_AFTER_SECONDS", 0.3)
+    monkeypatch.setattr(ender, "IDLE_SECONDS", 0.05)
     monkeypatch.setattr(runner, "heart", Heart(runner._abandon))
     kind = Scripted()
     job_types.register(kind)
