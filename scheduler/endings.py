@@ -10,19 +10,20 @@ import json
 import logging
 import random
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 
 from scheduler import history, limits, messages, metrics, outbox, request_id
 from scheduler.alerts.watched import watched
+from scheduler.connections import LOCK_TIMEOUT, gave_way
 from scheduler.job_types import Outcome
 from scheduler.messages import REPUBLISH_SECONDS, Hint
-from scheduler.models import Execution, Reason, Status
+from scheduler.models import Reason, Status
 from scheduler.started import Started
 
 logger = logging.getLogger(__name__)
@@ -48,16 +49,60 @@ def finish(run: Started, outcome: Outcome) -> bool:
     Return False, and write nothing, where the run is no longer held under its token: it was rescued, cancelled by
     force or deleted meanwhile.
     """
-    return finish_many([Ending(run, outcome)])[0]
+    while True:
+        try:
+            return finish_many([Ending(run, outcome)])[0]
+        except Busy:
+            if connection.in_atomic_block:
+                raise
+
+
+class Busy(OperationalError):
+    """Somebody else holds the jobs, or the rows, of some runs for longer than a moment: they are still to be ended.
+
+    ``written`` says of each run whether its end was accepted, and has None for those.
+    """
+
+    def __init__(self, written: Sequence[bool | None]) -> None:
+        super().__init__(f"{sum(one is None for one in written)} of {len(written)} runs cannot be ended at the moment")
+        self.written = list(written)
 
 
 def finish_many(endings: Sequence[Ending]) -> list[bool]:
-    """Do what ``finish`` does for several runs in one transaction, which costs little more than for one."""
+    """Do what ``finish`` does for several runs in one transaction, which costs little more than for one.
+
+    Raises ``Busy`` (see also ``connections.gave_way``) where somebody holds some of their jobs; the ends of the others
+    are written all the same.
+    """
+    try:
+        return [bool(accepted) for accepted in _finish(endings, _LOCK_STATES)]
+    except OperationalError as error:
+        if not gave_way(error):
+            raise
+        written = _finish_free(endings)
+        if None in written:
+            raise Busy(written) from error.__cause__
+        return [bool(accepted) for accepted in written]
+
+
+def _finish_free(endings: Sequence[Ending]) -> list[bool | None]:
+    """Write the ends that nobody is in the way of; None for the others."""
+    try:
+        return _finish(endings, _LOCK_FREE_STATES)
+    except OperationalError as error:
+        if not gave_way(error):
+            raise
+    # Not a job is held but the row of a run.
+    return [None] if len(endings) == 1 else [_finish_free([ending])[0] for ending in endings]
+
+
+def _finish(endings: Sequence[Ending], states: str) -> list[bool | None]:
     awaited = watched.awaited(ending.run for ending in endings)
     with transaction.atomic(), connection.cursor() as cursor:
-        days = lock_states(cursor, [ending.run.job_pk for ending in endings])
-        # What is missing was deleted, and its runs with it.
+        days = _locked(cursor, states, [ending.run.job_pk for ending in endings])
         held = [ending for ending in endings if ending.run.job_pk in days]
+        # What is missing is busy, or was deleted, and its runs with it.
+        busy = _existing(cursor, {ending.run.job_pk for ending in endings} - days.keys())
         retried = {ending.run.execution_id for ending in held if ending.retries and _retry(cursor, ending)}
         final = [
             # What was to be tried again and is not was cancelled meanwhile, or is not ours any more.
@@ -67,33 +112,52 @@ def finish_many(endings: Sequence[Ending]) -> list[bool]:
         ]
         ended = _end_all(cursor, final, days) if final else set()
         outbox.write(cursor, ended & awaited)
-        _publish_next(cursor, [ending.run.concurrency_key for ending in endings])
+        publish_next(cursor, [ending.run.concurrency_key for ending in endings if ending.run.job_pk not in busy])
     for ending in endings:
         execution_id = ending.run.execution_id
-        _tell(ending, "run.retried" if execution_id in retried else "run.finished" if execution_id in ended else None)
-    return [ending.run.execution_id in retried | ended for ending in endings]
+        if ending.run.job_pk not in busy:
+            _tell(
+                ending, "run.retried" if execution_id in retried else "run.finished" if execution_id in ended else None
+            )
+    return [None if ending.run.job_pk in busy else ending.run.execution_id in retried | ended for ending in endings]
 
 
-def _publish_next(cursor: Any, keys: Sequence[str]) -> None:
+def publish_next(cursor: Any, keys: Sequence[str]) -> None:
     """Publish, after the commit, runs that waited for one with one of these concurrency keys to end."""
     following = limits.next_in_line(cursor, keys)
     if following:
         transaction.on_commit(lambda: messages.publish(following, front=True))
 
 
-_LOCK_STATES = """
+# Waits for a moment at most, here and in what follows in the transaction: PostgreSQL asks for the time limit before it
+# looks for the first row.
+_LOCK_STATES = f"""
 SELECT s.job_id, j.retention_days FROM scheduler_jobstate s JOIN scheduler_job j ON j.id = s.job_id
- WHERE s.job_id = ANY(%s) ORDER BY s.job_id FOR UPDATE OF s
-"""
+ WHERE s.job_id = ANY(%s) AND (SELECT set_config('lock_timeout', '{LOCK_TIMEOUT}', true)) <> ''
+ ORDER BY s.job_id FOR UPDATE OF s
+"""  # noqa: S608 - constant text
+_LOCK_FREE_STATES = f"{_LOCK_STATES} SKIP LOCKED"
 
 
 def lock_states(cursor: Any, job_pks: Iterable[int]) -> dict[int, int]:
     """Lock the state rows of these jobs for the caller's transaction, in the one order; return their days of retention.
 
-    What is missing was deleted.
+    What is missing was deleted. Raises ``OperationalError`` (see ``connections.gave_way``) where somebody else holds
+    one for longer than a moment; no later statement of the transaction waits longer for a lock either.
     """
-    cursor.execute(_LOCK_STATES, [sorted(set(job_pks))])
+    return _locked(cursor, _LOCK_STATES, job_pks)
+
+
+def _locked(cursor: Any, states: str, job_pks: Iterable[int]) -> dict[int, int]:
+    cursor.execute(states, [sorted(set(job_pks))])
     return dict(cursor.fetchall())
+
+
+def _existing(cursor: Any, job_pks: Collection[int]) -> set[int]:
+    if not job_pks:
+        return set()
+    cursor.execute("SELECT job_id FROM scheduler_jobstate WHERE job_id = ANY(%s)", [sorted(job_pks)])
+    return {row[0] for row in cursor.fetchall()}
 
 
 _FINISH = """
@@ -144,7 +208,7 @@ def _end_all(cursor: Any, endings: Sequence[Ending], days: Mapping[int, int]) ->
     if payloads:
         cursor.execute(_PAYLOADS, [list(column) for column in zip(*payloads, strict=True)])
     if ended:
-        _count(cursor, ended)
+        count(cursor, ended)
     return accepted
 
 
@@ -167,7 +231,7 @@ RETURNING s.job_id, s.open_runs
 """
 
 
-def _count(cursor: Any, ended: Sequence[tuple[int, int, int, bool]]) -> None:
+def count(cursor: Any, ended: Sequence[tuple[int, int, int, bool]]) -> None:
     """Move the counters for ended runs (execution, job, status, visible), and let runs go that were held behind them.
 
     Those that did not succeed go into the outbox. The jobs' state rows are locked by the caller.
@@ -217,10 +281,10 @@ def _retry(cursor: Any, ending: Ending) -> bool:
     run = ending.run
     delay = backoff_seconds(run.attempt, first=run.retry_delay_seconds, longest=run.retry_max_delay_seconds)
     message = "; ".join(ending.outcome.messages) or "failed"
-    return _requeue(cursor, run.execution_id, run.token, message, delay, rescue=False)
+    return requeue(cursor, run.execution_id, run.token, message, delay, rescue=False)
 
 
-def _requeue(cursor: Any, execution_id: int, token: int, message: str, delay: float, *, rescue: bool) -> bool:
+def requeue(cursor: Any, execution_id: int, token: int, message: str, delay: float, *, rescue: bool) -> bool:
     """Put a running execution back into the queue, due in ``delay`` seconds, and record the attempt that ended.
 
     Return False where it is not held under the token any more, or was to be cancelled.
@@ -294,7 +358,7 @@ def end_queued_locked(
          WHERE e.id = %s AND e.status = 0 AND j.id = e.job_id
         RETURNING e.visible, j.kind
         """,
-        [status.value, reason.value if reason else None, _listed(message), execution_id],
+        [status.value, reason.value if reason else None, listed(message), execution_id],
     )
     row = cursor.fetchone()
     if row is None:
@@ -305,7 +369,7 @@ def end_queued_locked(
         release_held(cursor, job_pk)
         transaction.on_commit(partial(metrics.SKIPPED.add, row[1], Reason.EXPIRED.value))
     else:
-        _count(cursor, [(execution_id, job_pk, status.value, row[0])])
+        count(cursor, [(execution_id, job_pk, status.value, row[0])])
         transaction.on_commit(partial(metrics.ENDED.add, row[1], status.label))
     return True
 
@@ -317,80 +381,10 @@ def ask_to_stop(cursor: Any, execution_id: int, *, message: str) -> bool:
     """
     cursor.execute(
         "UPDATE scheduler_execution SET cancel_requested = true, messages = %s::jsonb WHERE id = %s AND status = 1",
-        [_listed(message), execution_id],
+        [listed(message), execution_id],
     )
     return bool(cursor.rowcount)
 
 
-def _listed(message: str) -> str:
+def listed(message: str) -> str:
     return json.dumps([history.storable_text(message)])
-
-
-def rescue(*, limit: int = 200, sure: Callable[[], bool] = lambda: True) -> int:
-    """Fail or queue again up to ``limit`` runs whose lease ran out; return how many.
-
-    A lost worker is no fault of the run, so it is tried again up to the setting SCHEDULER_MAX_RESCUES, beside the
-    job's own retries, where the job allows repeating at all (``max_retries`` above 0); else it fails, saying why.
-    ``sure`` is asked after each answer of the database, whether that came in time for a lease to mean anything.
-    """
-    lost = list(
-        Execution.objects.filter(status=Status.RUNNING)
-        .extra(where=["lease_until < now()"])  # noqa: S610 - constant text
-        .order_by("lease_until")
-        .values_list(
-            "pk",
-            "job_id",
-            "token",
-            "worker",
-            "attempt",
-            "rescues",
-            "job__max_retries",
-            "concurrency_key",
-            "job__kind",
-            "request_id",
-        )[:limit]
-    )
-    rescued = 0
-    for execution_id, job_pk, token, worker, attempt, rescues, max_retries, key, kind, asked in lost:
-        if not sure():
-            break
-        message = f"worker {worker} was lost during attempt {attempt}: its lease ran out"
-        again = max_retries > 0 and rescues < settings.SCHEDULER_MAX_RESCUES
-        done = False
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SELECT 1 FROM scheduler_jobstate WHERE job_id = %s FOR UPDATE SKIP LOCKED", [job_pk])
-            if cursor.fetchone() is None:
-                continue
-            if again:
-                done = again = _requeue(cursor, execution_id, token, message, 0.0, rescue=True)
-            if not again:
-                done = _fail_lost(cursor, execution_id, job_pk, token, message)
-            _publish_next(cursor, [key] if done else [])
-        if done:
-            rescued += 1
-            metrics.RESCUED.add(kind, "requeued" if again else "failed")
-            if not again:
-                metrics.ENDED.add(kind, Status.FAILED.label)
-            with request_id.bound(request_id.of_run(execution_id, asked)):
-                logger.warning("run.rescued execution_id=%s again=%s why=%s", execution_id, again, message)
-    return rescued
-
-
-def _fail_lost(cursor: Any, execution_id: int, job_pk: int, token: int, message: str) -> bool:
-    cursor.execute(
-        """
-        UPDATE scheduler_execution e
-           SET status = CASE WHEN e.cancel_requested THEN %s ELSE %s END, ended_at = clock_timestamp(), token = NULL,
-               lease_until = NULL, messages = e.messages || %s::jsonb, visible = j.history_strategy <> 'OFF',
-               expires_at = clock_timestamp() + make_interval(days => j.retention_days)
-          FROM scheduler_job j
-         WHERE e.id = %s AND e.status = 1 AND e.token = %s AND e.lease_until < now() AND j.id = e.job_id
-        RETURNING e.visible, e.status
-        """,
-        [Status.CANCELLED.value, Status.FAILED.value, _listed(message), execution_id, token],
-    )
-    row = cursor.fetchone()
-    if row is None:
-        return False
-    _count(cursor, [(execution_id, job_pk, row[1], row[0])])
-    return True

@@ -26,11 +26,11 @@ from scheduler.endings import (
     finish,
     finish_many,
     lock_states,
-    rescue,
 )
 from scheduler.history import storable_text
 from scheduler.job_types import Outcome
 from scheduler.models import Execution, Reason, Status
+from scheduler.rescues import rescue
 from scheduler.started import Started
 
 __all__ = ["Renewal", "Started", "cancel", "finish", "finish_many", "give_back", "hand_on", "renew", "rescue", "start"]
@@ -128,8 +128,6 @@ def give_back(ids: Sequence[int]) -> None:
     left.update(publish_at=gone)
 
 
-# A job that somebody holds for longer than this keeps what comes with it from being handed on this time.
-_HAND_ON_LOCK_TIMEOUT = "1s"
 _NOT_BEGUN = """
 WITH ours AS MATERIALIZED (
     SELECT e.id, e.cancel_requested FROM unnest(%s::bigint[], %s::bigint[]) v(id, token)
@@ -170,7 +168,6 @@ def _put_back(cursor: Any, runs: Sequence[Started]) -> None:
 
     Their jobs' state rows are held meanwhile: who cancels or replaces a run relies on none going back into the queue.
     """
-    cursor.execute(f"SET LOCAL lock_timeout = '{_HAND_ON_LOCK_TIMEOUT}'")
     there = lock_states(cursor, [run.job_pk for run in runs])
     columns = [[run.execution_id for run in runs], [run.token for run in runs]]
     cursor.execute(_NOT_BEGUN, [*columns, list(there), messages.REPUBLISH_SECONDS])
@@ -181,31 +178,53 @@ def _put_back(cursor: Any, runs: Sequence[Started]) -> None:
 
 @dataclass(frozen=True)
 class Renewal:
-    """What a heartbeat learned of one held run."""
+    """What a heartbeat learned of one held run.
+
+    ``locked`` says that its lease was not renewed, because somebody holds its row at the moment: it is held still.
+    """
 
     execution_id: int
     cancel_requested: bool
+    locked: bool = False
+
+
+# Whoever sits on one run must not cost the others their leases.
+_RENEW = """
+WITH ours AS MATERIALIZED (
+    SELECT e.id, v.done, v.total
+      FROM unnest(%s::bigint[], %s::bigint[], %s::int[], %s::int[]) v(id, token, done, total)
+      JOIN scheduler_execution e ON e.id = v.id AND e.token = v.token AND e.status = 1
+     WHERE EXISTS (SELECT 1 FROM scheduler_jobstate s WHERE s.job_id = e.job_id)
+       FOR NO KEY UPDATE OF e SKIP LOCKED
+)
+UPDATE scheduler_execution e
+   SET lease_until = clock_timestamp() + make_interval(secs => %s), progress_done = ours.done,
+       progress_total = ours.total
+  FROM ours WHERE e.id = ours.id
+RETURNING e.id, e.cancel_requested
+"""
+_STILL_HELD = """
+SELECT e.id, e.cancel_requested, true FROM unnest(%s::bigint[], %s::bigint[]) v(id, token)
+  JOIN scheduler_execution e ON e.id = v.id AND e.token = v.token AND e.status = 1
+ WHERE EXISTS (SELECT 1 FROM scheduler_jobstate s WHERE s.job_id = e.job_id)
+"""
 
 
 def renew(held: Sequence[tuple[int, int, int | None, int | None]]) -> list[Renewal]:
     """Renew the leases of ``held`` (execution id, token, progress done, progress total).
 
-    Return those still held; what is missing was taken away (rescued, or its job was deleted).
+    Return those still held, in the order of their ids; what is missing was taken away (rescued, or its job was
+    deleted).
     """
     with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            UPDATE scheduler_execution e
-               SET lease_until = clock_timestamp() + make_interval(secs => %s), progress_done = v.done,
-                   progress_total = v.total
-              FROM unnest(%s::bigint[], %s::bigint[], %s::int[], %s::int[]) v(id, token, done, total)
-             WHERE e.id = v.id AND e.token = v.token AND e.status = 1
-               AND EXISTS (SELECT 1 FROM scheduler_jobstate s WHERE s.job_id = e.job_id)
-            RETURNING e.id, e.cancel_requested
-            """,
-            [settings.SCHEDULER_LEASE_SECONDS, *(list(column) for column in zip(*held, strict=True))],
-        )
-        return [Renewal(*row) for row in cursor.fetchall()]
+        columns = [list(column) for column in zip(*held, strict=True)]
+        cursor.execute(_RENEW, [*columns, settings.SCHEDULER_LEASE_SECONDS])
+        renewed = {row[0]: Renewal(*row) for row in cursor.fetchall()}
+        if len(renewed) < len(held):
+            left = [(run[0], run[1]) for run in held if run[0] not in renewed]
+            cursor.execute(_STILL_HELD, [list(column) for column in zip(*left, strict=True)])
+            renewed |= {row[0]: Renewal(*row) for row in cursor.fetchall()}
+    return [renewed[execution_id] for execution_id in sorted(renewed)]
 
 
 def cancel(execution: Execution, *, by: str) -> bool:

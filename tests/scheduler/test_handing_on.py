@@ -7,6 +7,7 @@ from django.db import OperationalError, connection
 from redis import Redis
 
 from scheduler import endings, executions, jobs, messages
+from scheduler.connections import gave_way
 from scheduler.models import Attempt, Execution, Status
 from tests.scheduler.factories import a_job, counted, counters, started
 from tests.scheduler.holding import holding, waiting_for_a_lock
@@ -82,8 +83,15 @@ def test_a_cancellation_does_not_miss_a_run_that_is_handed_on_meanwhile(monkeypa
     ask = endings.ask_to_stop
     handing: list[Any] = []
 
+    def patiently() -> None:
+        while True:
+            try:
+                return executions.hand_on([], [run])
+            except OperationalError as error:
+                assert gave_way(error)
+
     def meanwhile(cursor: Any, execution_id: int, *, message: str) -> bool:
-        thread = in_thread(lambda: executions.hand_on([], [run]))
+        thread = in_thread(patiently)
         handing.append(thread)
         wait_for(lambda: waiting_for_a_lock() or not thread.is_alive(), every=0.01, what="the run is handed on")
         return ask(cursor, execution_id, message=message)
