@@ -26,15 +26,32 @@ class Claimer:
     def __init__(self, *, batch: int) -> None:
         self.batch = batch
         self._prepared: object | None = None
+        # Jobs to look past; None: nobody is known to hold a beat entry, and claims need not ask.
+        self._past: set[int] | None = None
 
     def claim(self) -> int:
-        """Claim up to one batch and publish it after its commit; return how many jobs were due.
+        """Claim up to one batch and publish it after its commit; return how many jobs were due, a batch: maybe more.
 
+        Where it has to give way to somebody who holds a beat entry, the next claims pass over what is held, and none
+        of them waits: whoever holds one entry for long would stop all jobs, since the oldest due ones come first.
         Raises what the database raises; Redis being away is no error, since the sweep publishes later.
         """
         self.prepare()
-        claimed = claims.claim(limit=self.batch)
+        try:
+            claimed = claims.claim(limit=self.batch, past=self._past)
+        except DatabaseError as error:
+            if gave_way(error):
+                self._past = set()
+            raise
         messages.publish(claimed.hints)
+        return claimed.jobs if self._past is None else self._looked(self._past, claimed)
+
+    def _looked(self, past: set[int], claimed: claims.Claimed) -> int:
+        """Note what a claim passed over; return what ``claim`` does. One look ends with a batch that is not full."""
+        past.update(claimed.passed_over)
+        if claimed.jobs + len(claimed.passed_over) == self.batch:
+            return self.batch
+        self._past = set() if past else None
         return claimed.jobs
 
     def prepare(self) -> None:

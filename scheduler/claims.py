@@ -10,8 +10,8 @@ import json
 import logging
 import time
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -38,10 +38,14 @@ MOST_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Claimed:
-    """What one claim did: hints to publish after its commit, and how many jobs were due, settled or left for later."""
+    """What one claim did: hints to publish after its commit, and how many jobs were due, settled or left for later.
+
+    Not among them are those it passed over, whose beat entry somebody holds.
+    """
 
     hints: tuple[Hint, ...]
     jobs: int
+    passed_over: tuple[int, ...] = ()
 
 
 _STATE = """
@@ -50,6 +54,10 @@ SELECT job_id, (extract(epoch FROM next_fire_at) * 1000000)::bigint, recompute, 
   FROM scheduler_jobstate
 """
 _DUE = f"{_STATE} WHERE next_fire_at <= now() ORDER BY next_fire_at LIMIT %s FOR UPDATE SKIP LOCKED"
+_DUE_PAST = (
+    f"{_STATE} WHERE next_fire_at <= now() AND job_id <> ALL(%s::bigint[])"
+    " ORDER BY next_fire_at LIMIT %s FOR UPDATE SKIP LOCKED"
+)
 _DUE_ONE = f"{_STATE} WHERE job_id = %s AND next_fire_at <= %s FOR UPDATE"
 _LOCK_ONE = f"{_STATE} WHERE job_id = %s FOR UPDATE"
 # A second statement, so that it sees what was committed before the lock was had: an edit holds the same lock.
@@ -59,16 +67,45 @@ SELECT id, expression, zone, run_at, starts_at, ends_at, misfire, misfire_grace_
 """
 
 
-def claim(*, limit: int) -> Claimed:
-    """Claim up to ``limit`` due jobs and commit. Publish the hints afterwards with ``messages.publish``."""
+def claim(*, limit: int, past: Collection[int] | None = None) -> Claimed:
+    """Claim up to ``limit`` due jobs and commit. Publish the hints afterwards with ``messages.publish``.
+
+    A claim takes nobody to hold a beat entry and waits for who does, as long as its connection lets it. With ``past``
+    it asks first and waits for none: it passes over the jobs whose entry is held, and looks past those named.
+    """
     began = time.perf_counter()
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_DUE, [limit])
-        locked = cursor.fetchall()
+        if past is None:
+            cursor.execute(_DUE, [limit])
+            locked, held = cursor.fetchall(), set[int]()
+        else:
+            cursor.execute(_DUE_PAST, [integers(past), limit])
+            found = cursor.fetchall()
+            entries = _held(cursor, [state[5] for state in found if state[5] is not None])
+            locked = [state for state in found if state[5] not in entries]
+            held = {state[0] for state in found if state[5] in entries}
         claimed = _claim(cursor, locked, now=locked[0][6]) if locked else Claimed((), 0)
     metrics.TICKS.add()
     metrics.TICK.observe(time.perf_counter() - began)
-    return claimed
+    return replace(claimed, passed_over=tuple(held)) if held else claimed
+
+
+_FREE_ENTRIES = (
+    "SELECT id, clocked_id FROM django_celery_beat_periodictask WHERE id = ANY(%s::int[]) FOR NO KEY UPDATE SKIP LOCKED"
+)
+_FREE_CLOCKS = (
+    "SELECT id FROM django_celery_beat_clockedschedule WHERE id = ANY(%s::int[]) FOR NO KEY UPDATE SKIP LOCKED"
+)
+
+
+def _held(cursor: Any, entries: Sequence[int]) -> set[int]:
+    """Lock beat entries and their clocks, and return the entries of which somebody else holds either."""
+    cursor.execute(_FREE_ENTRIES, [integers(entries)])
+    clock_of: dict[int, int | None] = dict(cursor.fetchall())
+    clocks = {clock for clock in clock_of.values() if clock is not None}
+    cursor.execute(_FREE_CLOCKS, [integers(clocks)])
+    held_clocks = clocks - {row[0] for row in cursor.fetchall()}
+    return {entry for entry in entries if entry not in clock_of or clock_of[entry] in held_clocks}
 
 
 def lock(cursor: Any, job_pk: int) -> DueJob | None:

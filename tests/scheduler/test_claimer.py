@@ -1,16 +1,25 @@
-"""Two claimers of one beat: the second takes batches of a burst beside the first, and outlives its connection."""
+"""Two claimers of one beat: the second takes batches of a burst beside the first, and outlives its connection.
 
+And what somebody else holds for long, who edits beat entries: it holds up its own jobs and no other.
+"""
+
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+from django_celery_beat.models import ClockedSchedule, PeriodicTask
 from redis import Redis
 
+from jobsite.celery import app
+from scheduler.beat import BUSY_WAIT_SECONDS, JobScheduler
 from scheduler.claimer import BurstClaimer, Claimer
 from scheduler.claims import queue_of
 from scheduler.messages import keys_of
-from scheduler.models import Execution
+from scheduler.models import Execution, Job
 from tests.scheduler.factories import a_job, due
 from tests.scheduler.threads import in_thread
 from tests.waiting import wait_for
@@ -84,3 +93,95 @@ def test_a_claimer_whose_connection_was_ended_claims_the_next_burst(broker: Redi
             return fires(2)
 
         wait_for(woken_again)
+
+
+@contextmanager
+def held(table: type[PeriodicTask] | type[ClockedSchedule], *jobs: Job) -> Iterator[None]:
+    """Somebody else's open transaction that has locked the beat entries of ``jobs``, or the clocks of these."""
+    of = "pk" if table is PeriodicTask else "periodictask__pk"
+    entries = list(PeriodicTask.objects.filter(job_state__job__in=jobs).values_list("pk", flat=True))
+    is_held, let_go = threading.Event(), threading.Event()
+
+    def hold() -> int:
+        with transaction.atomic():
+            rows = table.objects.select_for_update(of=("self",)).filter(**{f"{of}__in": entries})
+            count = len(rows)
+            is_held.set()
+            assert let_go.wait(30)
+        return count
+
+    holder = in_thread(hold)
+    assert is_held.wait(20)
+    try:
+        yield
+    finally:
+        let_go.set()
+        assert holder.result() == len(jobs)
+
+
+@contextmanager
+def a_beat() -> Iterator[JobScheduler]:
+    """A beat without helpers, on this thread's connection and a listener's."""
+    beat = JobScheduler(app, lazy=True)
+    try:
+        yield beat
+    finally:
+        beat.close()
+
+
+def fired() -> set[int]:
+    return set(Execution.objects.values_list("job_id", flat=True))
+
+
+@pytest.mark.parametrize("table", [PeriodicTask, ClockedSchedule])
+def test_a_beat_passes_over_a_job_whose_entry_is_held(
+    broker: Redis, table: type[PeriodicTask] | type[ClockedSchedule]
+) -> None:
+    blocked, free = a_job(), a_job()
+    due(blocked, seconds_ago=2)
+    due(free, seconds_ago=1)
+    with a_beat() as beat:
+        with held(table, blocked):
+            wait_for(lambda: beat.tick() or fired() == {free.pk}, deadline=3, every=0.0)
+            # It looks again and again: each look does what it can, and does not hurry where that is nothing.
+            later = a_job()
+            due(later)
+            beat.tick()
+            assert fired() == {free.pk, later.pk}
+            began = time.monotonic()
+            beat.tick()
+            assert time.monotonic() - began >= BUSY_WAIT_SECONDS * 0.8
+        beat.tick()
+        assert fired() == {free.pk, later.pk, blocked.pk}
+
+
+def test_more_held_jobs_than_a_batch_hold_up_no_other(broker: Redis) -> None:
+    blocked, free = [a_job() for _ in range(5)], a_job()
+    for job in blocked:
+        due(job, seconds_ago=2)
+    due(free, seconds_ago=1)
+    with a_beat() as beat:
+        beat._claimer.batch = 2
+        with held(PeriodicTask, *blocked):
+            wait_for(lambda: beat.tick() or fired() == {free.pk}, deadline=3, every=0.0)
+        wait_for(lambda: beat.tick() or len(fired()) == 6, deadline=3, every=0.0)
+
+
+def test_a_claim_looks_whether_entries_are_held_only_after_it_gave_way(broker: Redis) -> None:
+    def asked() -> int:
+        due(a_job())
+        with CaptureQueriesContext(connection) as queries:
+            beat.tick()
+        return sum("FOR NO KEY UPDATE SKIP LOCKED" in query["sql"] for query in queries)
+
+    blocked = a_job()
+    with a_beat() as beat:
+        before = asked()
+        due(blocked, seconds_ago=2)
+        with held(PeriodicTask, blocked):
+            # The first gives way, the second passes the job over.
+            beat.tick()
+            while_held = asked()
+        # The first finds nothing held any more.
+        after = [asked(), asked()]
+    assert (before, while_held > 0, after[0] > 0, after[1]) == (0, True, True, 0)
