@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import Error, InterfaceError, NotSupportedError, OperationalError, connection
 
 from scheduler.connections import gave_way
-from scheduler.endings import Ending
+from scheduler.endings import Busy, Ending
 from scheduler.job_types import Outcome
 from scheduler.models import Status
 
@@ -125,6 +125,13 @@ def _round(entries: Sequence[Entry], write: Write) -> list[Entry]:
 def _try(entries: list[Entry], write: Write) -> list[Entry]:
     try:
         write([entry.ending for entry in entries])
+    except Busy as busy:
+        left = [entry for entry, written in zip(entries, busy.written, strict=True) if written is None]
+        logger.warning("run.ends_delayed runs=%d error=Busy", len(left))
+        for entry, written in zip(entries, busy.written, strict=True):
+            if written is not None:
+                entry.over()
+        return _later(left)
     # Not supported: a migration that changed a column's type has made a prepared statement useless.
     except (OperationalError, InterfaceError, NotSupportedError) as error:
         _close()

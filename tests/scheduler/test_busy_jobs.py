@@ -4,14 +4,16 @@ from datetime import timedelta
 
 import pytest
 
-from scheduler import executions, jobs
+from scheduler import executions, jobs, runner
 from scheduler.connections import gave_way
 from scheduler.endings import Busy, Ending
 from scheduler.job_types import Outcome
 from scheduler.models import Execution, Status
 from tests.scheduler.factories import a_job, counted, counters, lapse, started
 from tests.scheduler.holding import holding, holding_run
+from tests.scheduler.scripted import Scripted, a_scripted_job, terminate_all_others
 from tests.scheduler.threads import in_thread
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -69,6 +71,23 @@ def test_one_end_waits_for_whoever_holds_its_job() -> None:
         assert ending.is_alive()
     assert ending.result() is True
     assert counters(job) == (0, 1, 1, 0, 0)
+
+
+def test_a_worker_goes_on_ending_runs_while_somebody_holds_a_job_of_it(scripted: Scripted) -> None:
+    lanes = runner.lanes(2)
+    scripted.work = lambda arguments, context: SUCCESS
+    busy, free = a_scripted_job(), a_scripted_job(overlap="allow")
+    stuck = jobs.run_now(busy, by="tester")
+    with holding(busy):
+        waiting = in_thread(lambda: lanes.run([stuck.pk]))
+        wait_for(lambda: row(stuck.pk).status == Status.RUNNING, what="the run of the job that is held")
+        for _ in range(3):
+            in_thread(lambda: lanes.run([jobs.run_now(free, by="tester").pk])).result(deadline=5)
+        assert counters(free) == (0, 3, 3, 0, 0)
+        assert (row(stuck.pk).status, waiting.is_alive()) == (Status.RUNNING, True)
+    waiting.result()
+    assert (row(stuck.pk).status, counters(busy)) == (Status.SUCCEEDED, (0, 1, 1, 0, 0))
+    terminate_all_others()
 
 
 def test_leases_are_renewed_while_somebody_holds_the_row_of_one_run() -> None:
