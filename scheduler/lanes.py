@@ -48,6 +48,10 @@ class Errand:
                 self.done.set()
 
 
+# Priority, arrival, execution id, and whose it is.
+Entry = tuple[int, int, int, Errand]
+
+
 class Lanes:
     """Runs executions in ``slots`` threads."""
 
@@ -59,17 +63,19 @@ class Lanes:
         work: Callable[[Run, Callable[[], None]], None],
         hand_on: Callable[[list[int], list[Run]], None],
     ) -> None:
+        """``hand_on`` raises only where nothing has changed: what it was given is then ours still."""
         self._slots = slots
         self._start = start
         self._work = work
         self._hand_on = hand_on
         # A heap: the lowest priority number first, then in the order of arrival.
-        self._pending: list[tuple[int, int, int, Errand]] = []
+        self._pending: list[Entry] = []
         self._arrivals = itertools.count()
         self._started: deque[tuple[Run, Errand]] = deque()
         self._changed = threading.Condition()
         self._threads: list[threading.Thread] = []
         self._idle = 0
+        self._drained = False
         self._seconds_per_run = 1.0
 
     def run(self, ids: Sequence[int], *, priority: int = USUAL_PRIORITY) -> None:
@@ -78,7 +84,8 @@ class Lanes:
         with self._changed:
             for execution_id in ids:
                 heapq.heappush(self._pending, (priority, next(self._arrivals), execution_id, errand))
-            for _ in range(min(self._slots - len(self._threads), len(self._pending) - self._idle)):
+            waiting = len(self._pending) + len(self._started)
+            for _ in range(min(self._slots - len(self._threads), waiting - self._idle)):
                 thread = threading.Thread(target=self._lane, name=f"lane-{len(self._threads) + 1}", daemon=True)
                 self._threads.append(thread)
                 thread.start()
@@ -89,25 +96,37 @@ class Lanes:
     def _hand_rest_on(self, errand: Errand) -> None:
         """Give away what of ``errand`` no lane has begun."""
         with self._changed:
-            ids = [execution_id for _, _, execution_id, whose in self._pending if whose is errand]
+            entries = sorted(entry for entry in self._pending if entry[3] is errand)
             self._pending = [entry for entry in self._pending if entry[3] is not errand]
             heapq.heapify(self._pending)
             runs = [run for run, whose in self._started if whose is errand]
             self._started = deque(entry for entry in self._started if entry[1] is not errand)
-        if not ids and not runs:
+        if not entries and not runs:
             return
         try:
-            self._hand_on(ids, runs)
-        except Exception:
-            # The sweep publishes what is queued, and what was started is rescued.
+            self._hand_on([execution_id for _, _, execution_id, _ in entries], runs)
+        except Exception as error:
             connection.close()
-            logger.exception("run.not_handed_on executions=%d", len(ids) + len(runs))
-        for _ in (*ids, *runs):
+            logger.warning("run.not_handed_on executions=%d error=%s", len(entries) + len(runs), type(error).__name__)
+            entries, runs = self._take_back(errand, entries, runs), []
+        for _ in (*entries, *runs):
             errand.one_less()
+
+    def _take_back(self, errand: Errand, entries: list[Entry], runs: list[Run]) -> list[Entry]:
+        """Keep what could not be handed on: a lane may begin it, or it is handed on later. Return what is not kept."""
+        with self._changed:
+            self._started.extendleft((run, errand) for run in reversed(runs))
+            # A worker that stops begins nothing more that is still queued: the sweep publishes it.
+            kept = [] if self._drained else entries
+            for entry in kept:
+                heapq.heappush(self._pending, entry)
+            self._changed.notify(len(kept) + len(runs))
+        return [] if kept else entries
 
     def drain(self) -> list[int]:
         """Forget what no lane has begun to start, and return it: the rows are still queued."""
         with self._changed:
+            self._drained = True
             left, self._pending = sorted(self._pending, key=lambda entry: entry[:2]), []
         for _, _, _, errand in left:
             errand.one_less()

@@ -11,11 +11,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
+from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
 from scheduler import executions, job_types, metrics, request_id
-from scheduler.connections import prepared
-from scheduler.ender import Ender, write_now
+from scheduler.connections import gave_way, prepared
+from scheduler.ender import GIVE_UP_LEASES, Ender, write_now
 from scheduler.endings import Ending
 from scheduler.exceptions import RunError
 from scheduler.heart import Heart
@@ -30,6 +31,8 @@ logger = logging.getLogger(__name__)
 
 # A database connection that a thread has not used for this long may have died since.
 LOOK_AFTER_SECONDS = 1.0
+# How long to wait before runs are handed on again where the database was away.
+HAND_ON_AGAIN_SECONDS = 0.5
 _last_use = threading.local()
 
 
@@ -56,7 +59,6 @@ def start(ids: Sequence[int]) -> list[Run]:
         # The connection may have died since this thread used it last, as all do when PostgreSQL is restarted.
         connection.close()
         taken = _start(ids)
-    metrics.started(taken)
     runs = [Run(started) for started in taken]
     for run in runs:
         heart.hold(run)
@@ -109,9 +111,13 @@ def _outcome(run: Run) -> Outcome:
         started.number,
         started.attempt,
     )
+    # Counted here, not when it was started: it may have waited for a lane, and have been handed on.
+    metrics.started([started])
     _freshen()
     began = time.monotonic()
     try:
+        # It may have been told to stop, or have lost its lease, while it waited.
+        run.check()
         return _checked(job_types.get(started.job_kind).run(started.arguments, run))
     except RunCancelled:
         return _stopped(run)
@@ -190,10 +196,27 @@ heart = Heart(_abandon)
 
 
 def hand_on(ids: list[int], runs: list[Run]) -> None:
-    """Publish ``ids`` in front of what waits, and ``runs`` too, started and not begun: another worker may be idle."""
+    """Publish ``ids`` in front of what waits, and ``runs`` too, started and not begun: another worker may be idle.
+
+    Raises only where nothing has changed. ``runs`` are held until they are known to be back in the queue: where the
+    answer was lost with the connection, they may be in other hands already, and only the next try tells.
+    """
+    give_up = time.monotonic() + GIVE_UP_LEASES * settings.SCHEDULER_LEASE_SECONDS
+    while True:
+        try:
+            executions.hand_on(ids, [run.started for run in runs])
+            break
+        except (OperationalError, InterfaceError) as error:
+            connection.close()
+            if not runs or gave_way(error):
+                raise
+            if time.monotonic() > give_up:
+                logger.exception("run.hand_on_given_up executions=%s", [run.execution_id for run in runs])
+                break
+            logger.warning("run.hand_on_delayed runs=%d error=%s", len(runs), type(error).__name__)
+            time.sleep(HAND_ON_AGAIN_SECONDS)
     for run in runs:
         heart.drop(run)
-    executions.hand_on(ids, [run.started for run in runs])
 
 
 def lanes(slots: int) -> Lanes:

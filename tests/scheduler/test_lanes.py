@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pytest
+from django.db import OperationalError
 
 from scheduler import lanes as module
 from scheduler.lanes import Lanes
@@ -219,3 +220,70 @@ def test_a_higher_priority_is_begun_before_what_came_earlier() -> None:
     gate.set()
     assert_over(*threads)
     assert done == [1, 5, 2, 3, 4]
+
+
+def test_what_could_not_be_handed_on_is_worked_on_or_handed_on_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "HOLD_SECONDS", 0.1)
+    gate, again = threading.Event(), threading.Event()
+    done: list[int] = []
+    calls: list[tuple[list[int], list[int]]] = []
+
+    def work(run: FakeRun) -> None:
+        if run.execution_id >= 1000:
+            assert gate.wait(DEADLINE)
+        done.append(run.execution_id)
+
+    def hand_on(ids: list[int], runs: list[FakeRun]) -> None:
+        calls.append((ids, [run.execution_id for run in runs]))
+        if len(calls) < 3:
+            raise OperationalError
+        again.set()
+
+    lanes = lanes_of(1, work=work, hand_on=hand_on)
+    # At a quick pace several are started at once.
+    assert_over(run_in_thread(lanes, range(100)))
+    thread = run_in_thread(lanes, range(1000, 1100))
+    assert again.wait(DEADLINE)
+    gate.set()
+    assert_over(thread)
+    assert calls[0] == calls[1] == calls[2]
+    ids, runs = calls[0]
+    assert len(ids) > 0
+    assert len(runs) > 0
+    assert sorted([*ids, *runs, *done[100:]]) == list(range(1000, 1100))
+
+
+def test_a_lane_begins_what_could_not_be_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "HOLD_SECONDS", 0.1)
+    gate, failed, done = threading.Event(), threading.Event(), []
+
+    def work(run: FakeRun) -> None:
+        assert gate.wait(DEADLINE)
+        done.append(run.execution_id)
+
+    def hand_on(ids: list[int], runs: list[FakeRun]) -> None:
+        failed.set()
+        raise OperationalError
+
+    lanes = lanes_of(1, work=work, hand_on=hand_on)
+    thread = run_in_thread(lanes, [1, 2, 3])
+    assert failed.wait(DEADLINE)
+    gate.set()
+    assert_over(thread)
+    assert done == [1, 2, 3]
+
+
+def test_a_lane_is_added_where_the_idle_one_has_a_started_run_to_take() -> None:
+    together = threading.Barrier(3)
+
+    def work(run: FakeRun) -> None:
+        if run.execution_id >= 1000:
+            together.wait(DEADLINE)
+
+    lanes = lanes_of(2, work=work)
+    assert_over(run_in_thread(lanes, [1]))
+    wait_for(lambda: lanes._idle == 1, every=0.001, what="an idle lane")
+    lanes._started.append((FakeRun(1000), module.Errand([1000])))  # type: ignore[arg-type]
+    thread = run_in_thread(lanes, [1001])
+    together.wait(DEADLINE)
+    assert_over(thread)

@@ -1,16 +1,19 @@
 """Runs beside each other in the lanes of one worker process: one that misbehaves costs the others nothing."""
 
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 
 from scheduler import clock, executions, jobs, runner
+from scheduler import lanes as lanes_module
 from scheduler.job_types import Outcome, RunContext
 from scheduler.lanes import Lanes
 from scheduler.models import Execution, Status
+from scheduler.run import Stop
 from tests.scheduler.factories import counted, counters
 from tests.scheduler.scripted import Scripted, a_scripted_job, terminate_all_others, until_interrupted
 from tests.scheduler.threads import in_thread
@@ -102,3 +105,53 @@ def test_lanes_are_healthy_after_runs_that_had_to_be_interrupted(scripted: Scrip
     more = [jobs.run_now(job, by="tester").pk for _ in range(9)]
     in_thread(lambda: lanes.run(more)).result()
     assert set(Execution.objects.filter(pk__in=more).values_list("status", flat=True)) == {Status.SUCCEEDED}
+
+
+def test_runs_that_could_not_be_handed_on_at_first_lose_neither_their_lease_nor_an_attempt(
+    scripted: Scripted, lanes: Lanes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lanes_module, "HOLD_SECONDS", 0.2)
+    job = a_scripted_job(overlap="allow")
+    quick = [jobs.run_now(job, by="tester").pk for _ in range(150)]
+    in_thread(lambda: lanes.run(quick)).result()
+    held: list[int] = []
+    gate, hand_on = threading.Event(), executions.hand_on
+    handed_on = threading.Event()
+
+    def answer_lost(ids: Any, runs: Any) -> None:
+        if runs and not held:
+            held.extend(run.execution_id for run in runs)
+            # It has been committed, and who asked does not learn it.
+            hand_on(ids, runs)
+            raise OperationalError("the server closed the connection unexpectedly")
+        assert {run.execution_id for run in runs} <= {run.execution_id for run in runner.heart.held}
+        hand_on(ids, runs)
+        handed_on.set()
+
+    def work(arguments: Mapping[str, Any], context: RunContext) -> Outcome:
+        assert gate.wait(20)
+        return Outcome(Status.SUCCEEDED)
+
+    monkeypatch.setattr(executions, "hand_on", answer_lost)
+    scripted.work = work
+    ids = [jobs.run_now(job, by="tester").pk for _ in range(60)]
+    errand = in_thread(lambda: lanes.run(ids))
+    assert handed_on.wait(10)
+    gate.set()
+    errand.result()
+    queued = list(Execution.objects.filter(status=Status.QUEUED).order_by("pk").values_list("pk", flat=True))
+    assert held
+    assert set(held) <= set(queued)
+    runner.run_all(queued)
+    assert set(Execution.objects.filter(pk__in=ids).values_list("status", "attempt")) == {(Status.SUCCEEDED, 1)}
+    assert counters(job) == counted(job) == (0, 210, 210, 0, 0)
+
+
+def test_a_run_that_was_told_to_stop_before_it_began_is_not_begun(scripted: Scripted) -> None:
+    begun: list[int] = []
+    scripted.work = lambda arguments, context: begun.append(context.execution_id)
+    [run] = runner.start([jobs.run_now(a_scripted_job(), by="tester").pk])
+    run.stop(Stop.CANCELLED)
+    runner.work(run, then_end=runner._finish_at_once)
+    execution = Execution.objects.get()
+    assert (begun, execution.status, execution.messages) == ([], Status.CANCELLED, ["cancelled while running"])
