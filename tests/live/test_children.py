@@ -7,7 +7,7 @@ from redis import Redis
 
 from scheduler import jobs, messages
 from scheduler.models import Execution, Status
-from tests.live.watching import a_gate, effects, ended, open_gate, running
+from tests.live.watching import a_gate, effects, ended, handed_back, open_gate, running
 from tests.processes import Processes
 from tests.scheduler.factories import a_job
 
@@ -20,10 +20,12 @@ def test_a_child_asked_to_stop_hands_back_what_it_has_not_begun(processes: Proce
     others = [jobs.run_now(a_job(), by="tester").pk for _ in range(4)]
     broker.flushdb()
     broker.lpush(messages.key_of("services", 5), messages.encode([gated, *others], "services", 5))
-    # Patient, so that a busy machine may take its time to start the others.
-    stopping = processes.worker(pool="prefork", concurrency=1, SCHEDULER_SHUTDOWN_SECONDS="60")
+    # Patient, so that a busy machine may take its time to start the others. Of itself it would keep them all along.
+    patient = {"SCHEDULER_SHUTDOWN_SECONDS": "60", "PROBE_HOLD_SECONDS": "600"}
+    stopping = processes.worker(pool="prefork", concurrency=1, **patient)
     running(gated)
     stopping.send(signal.SIGTERM)
+    handed_back(*others)
     processes.beats(1)
     processes.worker(pool="prefork", concurrency=1)
     assert set(ended(*others).values()) == {Status.SUCCEEDED}

@@ -16,6 +16,7 @@ from tests.live.watching import (
     claimed_up_to,
     effects,
     ended,
+    handed_back,
     open_gate,
     pass_seconds,
     running,
@@ -97,16 +98,23 @@ def test_a_message_is_acknowledged_before_the_work_and_starts_a_run_once_however
     assert effects() == {(execution.pk, 1): 1, (other.pk, 1): 1}
 
 
-def test_a_worker_asked_to_stop_ends_what_it_has_begun_and_hands_the_rest_back(processes: Processes) -> None:
+def test_a_worker_asked_to_stop_ends_what_it_has_begun_and_hands_the_rest_back(
+    processes: Processes, broker: Redis
+) -> None:
     gate = a_gate("g")
     job = a_job(arguments={"gate": gate}, overlap="allow")
-    # Patient, so that a busy machine may take its time to start the others.
-    stopping = processes.worker(concurrency=2, SCHEDULER_SHUTDOWN_SECONDS="60")
-    begun = [jobs.run_now(job, by="tester").pk for _ in range(2)]
+    begun, waiting = ([jobs.run_now(job, by="tester").pk for _ in range(many)] for many in (2, 4))
+    broker.flushdb()
+    # Patient, so that a busy machine may take its time to start the others. Of itself it would keep them all along.
+    patient = {"SCHEDULER_SHUTDOWN_SECONDS": "60", "PROBE_HOLD_SECONDS": "600"}
+    stopping = processes.worker(concurrency=2, **patient)
+    key = messages.key_of("services", 5)
+    broker.lpush(key, messages.encode(begun, "services", 5))
     running(*begun)
-    waiting = [jobs.run_now(job, by="tester").pk for _ in range(4)]
+    broker.lpush(key, messages.encode(waiting, "services", 5))
+    wait_for(lambda: not broker.exists(key) and not broker.hlen("unacked"), what="the message taken")
     stopping.send(signal.SIGTERM)
-    stopping.wait_for_line(r"[Ww]arm shutdown")
+    handed_back(*waiting)
     processes.beats(1)
     processes.worker(concurrency=6)
     running(*waiting)

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from scheduler import clock
 from scheduler.models import Execution, Job, Status
@@ -74,6 +74,15 @@ def running(*ids: int, deadline: float = 20) -> None:
         ),
         deadline=deadline,
         what=f"{ids} at work",
+    )
+
+
+def handed_back(*ids: int) -> None:
+    """Wait until the executions are queued and due to be published at once, as whoever will not start them says."""
+    epoch = datetime.fromtimestamp(0, UTC)
+    wait_for(
+        lambda: Execution.objects.filter(pk__in=ids, status=Status.QUEUED, publish_at=epoch).count() == len(ids),
+        what=f"{ids} handed back",
     )
 
 
