@@ -21,7 +21,7 @@ from django.db import connection, transaction
 from scheduler import job_types, limits, metrics, request_id
 from scheduler.arrays import integers
 from scheduler.calendars import store as calendars
-from scheduler.due import Batch, DueJob, to_microseconds
+from scheduler.due import Batch, DueJob, Row, missed, to_microseconds
 from scheduler.endings import ask_to_stop, end_queued_locked, release_held
 from scheduler.exceptions import UnknownJobType
 from scheduler.messages import REPUBLISH_SECONDS, Hint
@@ -128,6 +128,7 @@ def settle(job_pk: int, *, now: datetime) -> tuple[Hint, ...]:
 
 def _claim(cursor: Any, locked: Sequence[tuple[Any, ...]], *, now: int) -> Claimed:
     batch = Batch()
+    broken: list[Row] = []
     jobs = _due_jobs(cursor, locked)
     ends = time.monotonic() + MOST_SECONDS
     for place, job in enumerate(jobs):
@@ -143,32 +144,34 @@ def _claim(cursor: Any, locked: Sequence[tuple[Any, ...]], *, now: int) -> Claim
             # hand) must not keep the others from firing, nor be tried again for ever.
             logger.exception("claim.job_paused job_pk=%s", job.job_pk)
             del batch.rows[rows:]
-            _pause_broken(cursor, job.job_pk, problem)
+            broken.extend(_write_broken(cursor, job, problem, now=now))
     for job_pk in batch.replaced:
         replace_open(cursor, job_pk)
     hints = _write(cursor, batch)
-    metrics.claimed(batch.rows, {job.job_pk: job.kind for job in jobs}, now=now)
+    metrics.claimed([*batch.rows, *broken], {job.job_pk: job.kind for job in jobs}, now=now)
     return Claimed(hints, len(locked))
 
 
-_PAUSE_BROKEN = """
-WITH paused AS (
-    UPDATE scheduler_job SET active = false, version = version + 1, updated_at = now(), updated_by = 'clock'
-     WHERE id = %(job)s RETURNING id, kind, number
-), state AS (
-    UPDATE scheduler_jobstate SET next_fire_at = NULL, recompute = false WHERE job_id = %(job)s RETURNING entry_id
-), entry AS (
-    UPDATE django_celery_beat_periodictask SET enabled = false WHERE id = (SELECT entry_id FROM state)
-)
-INSERT INTO scheduler_jobchange (job_id, kind, number, at, by, verb, changes)
-SELECT id, kind, number, now(), 'clock', 'deactivated', %(changes)s::jsonb FROM paused
-"""
+def _write_broken(cursor: Any, job: DueJob, problem: Exception, *, now: int) -> list[Row]:
+    """Pause a job whose fires cannot be worked out, say why among its changes, and record as missed what it had due.
 
-
-def _pause_broken(cursor: Any, job_pk: int, problem: Exception) -> None:
-    """Pause a job whose next fire cannot be worked out, and say why among its changes."""
-    changes = {"active": [True, False], "problem": [None, f"{type(problem).__name__}: {problem}"[:1000]]}
-    cursor.execute(_PAUSE_BROKEN, {"job": job_pk, "changes": json.dumps(changes)})
+    Returns the row of that. Nobody can say how many instants it stands for: it begins with the one known to be due, and
+    there is none where the job was only just resumed and its first fire is what cannot be worked out.
+    """
+    text = f"{type(problem).__name__}: {problem}"[:1000]
+    due = None if job.recompute else job.next_fire
+    cursor.execute(
+        _PAUSE_BROKEN,
+        {
+            "job": job.job_pk,
+            "due": due,
+            "now": now,
+            "queue": queue_of(job.kind),
+            "messages": json.dumps([f"the clock could not work out its fires and paused the job: {text}"]),
+            "changes": json.dumps({"active": [True, False], "problem": [None, text]}),
+        },
+    )
+    return [] if due is None else [missed(job.job_pk, due, until=now)]
 
 
 def _due_jobs(cursor: Any, states: Sequence[tuple[Any, ...]]) -> list[DueJob]:
@@ -217,6 +220,28 @@ def _default_queues() -> str:
 
 # Instants travel as microseconds since 1970; this makes them timestamps without a rounding step.
 _AT = "timestamptz 'epoch' + {} * interval '1 microsecond'"
+_PAUSE_BROKEN = f"""
+WITH paused AS (
+    UPDATE scheduler_job SET active = false, version = version + 1, updated_at = now(), updated_by = 'clock'
+     WHERE id = %(job)s RETURNING *
+), state AS (
+    UPDATE scheduler_jobstate SET next_fire_at = NULL, recompute = false WHERE job_id = %(job)s RETURNING entry_id
+), entry AS (
+    UPDATE django_celery_beat_periodictask SET enabled = false WHERE id = (SELECT entry_id FROM state)
+), missed AS (
+    INSERT INTO scheduler_execution
+           (job_id, trigger, scheduled_for, until, status, reason, frequency, queue, priority, concurrency_key,
+            ended_at, expires_at, attempt, rescues, cancel_requested, messages, visible, complete)
+    SELECT id, 0, {_AT.format("%(due)s::bigint")}, {_AT.format("%(now)s::bigint")}, 5, 'missed',
+           coalesce(schedule_text, expression), coalesce(nullif(queue, ''), %(queue)s), priority, '', now(),
+           now() + make_interval(days => retention_days), 0, 0, false, %(messages)s::jsonb, history_strategy <> 'OFF',
+           false
+      FROM paused WHERE %(due)s::bigint IS NOT NULL
+    ON CONFLICT (job_id, scheduled_for) WHERE trigger IN (0, 2) DO NOTHING
+)
+INSERT INTO scheduler_jobchange (job_id, kind, number, at, by, verb, changes)
+SELECT id, kind, number, {_AT.format("%(now)s::bigint")}, 'clock', 'deactivated', %(changes)s::jsonb FROM paused
+"""
 _INSERT = f"""
 INSERT INTO scheduler_execution
        (job_id, number, trigger, scheduled_for, until, status, reason, frequency, queue, priority, concurrency_key,

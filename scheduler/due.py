@@ -80,7 +80,7 @@ class Batch:
             if resumed is None or resumed > now:
                 self._advance(job, resumed, job.last_number, 0)
                 return
-            job.next_fire = resumed
+            job.next_fire, job.recompute = resumed, False
         following = _following(job) if job.expression is not None and job.closed is None else None
         if following is not None and following > now and now - job.next_fire <= job.grace_seconds * SECOND:
             # What nearly every claim is: one instant, in time, of a job that has another.
@@ -139,6 +139,11 @@ def _planned(job: DueJob, fires: Schedule | DueFires, due: datetime, now: int) -
         next_after=fires.next_after,
         previous_before=fires.previous_before,
     )
+
+
+def missed(job_pk: int, first: int, *, until: int) -> Row:
+    """Return the row that stands for all instants of a job from ``first`` to ``until``, which did not run."""
+    return job_pk, None, _SCHEDULE, first, until, _SKIPPED, Reason.MISSED.value, False
 
 
 def to_datetime(instant: int) -> datetime:

@@ -95,6 +95,9 @@ def _without_a_row(job: Job, then: _Then, instant: datetime) -> Why:
     try:
         due = _is_due(then, instant)
     except InvalidJob as problem:
+        span = _span(job, instant)
+        if span is not None:
+            return _told_by(span, instant, changes=_seen(then))
         return Why(
             Answer.UNKNOWN, instant, f"the schedule in force then cannot be read: {problem}", changes=_seen(then)
         )
@@ -104,8 +107,7 @@ def _without_a_row(job: Job, then: _Then, instant: datetime) -> Why:
         change = then.active_change
         since = f": {change.by} paused it at {_text(change.at)}" if change is not None and change.at <= instant else ""
         return Why(Answer.PAUSED, instant, f"the job was paused{since}", changes=_seen(then))
-    spans = Execution.objects.filter(job_id=job.pk, scheduled_for__lte=instant, until__gte=instant)
-    span = spans.order_by("until").first()
+    span = _span(job, instant)
     if span is not None:
         return _told_by(span, instant, changes=_seen(then))
     if instant > clock.exact_now():
@@ -121,6 +123,12 @@ def _without_a_row(job: Job, then: _Then, instant: datetime) -> Why:
     later = _change(job, after=instant, field="schedule") or _change(job, after=instant, field="active")
     reason = "it was due by the schedule on record, and there is no row of it"
     return Why(Answer.UNKNOWN, instant, reason, changes=(*_seen(then), *((later,) if later else ())))
+
+
+def _span(job: Job, instant: datetime) -> Execution | None:
+    """Return the row that stands for several instants of the job, ``instant`` among them if it is one."""
+    spans = Execution.objects.filter(job_id=job.pk, scheduled_for__lte=instant, until__gte=instant)
+    return spans.order_by("until").first()
 
 
 def _is_due(then: _Then, instant: datetime) -> bool:

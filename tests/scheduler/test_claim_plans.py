@@ -10,6 +10,7 @@ from django.db.backends.postgresql.base import Cursor
 from scheduler import claims
 from scheduler.claimer import Claimer
 from scheduler.connections import PREPARE_AFTER
+from scheduler.models import Execution, Job, Reason
 from tests.scheduler.factories import a_job, due
 
 pytestmark = pytest.mark.django_db
@@ -58,3 +59,9 @@ def test_statements_of_claims_are_prepared(claimer: Claimer) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_prepared_statements WHERE statement = %s", [prepared])
         assert cursor.fetchone() == (1,)
+
+
+def test_a_job_that_cannot_be_worked_out_is_paused_by_a_claimer_too(claimer: Claimer) -> None:
+    due(a_job())
+    Job.objects.update(zone="Nowhere/Land")
+    assert (claimer.claim(), Job.objects.get().active, Execution.objects.get().reason) == (1, False, Reason.MISSED)

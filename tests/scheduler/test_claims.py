@@ -315,17 +315,28 @@ def test_off_leaves_no_visible_row_of_what_did_not_run() -> None:
 
 def test_a_job_that_cannot_be_worked_out_is_paused_and_holds_up_no_other() -> None:
     broken, sound = a_job(expression=MINUTELY), a_job(expression=MINUTELY)
-    due(broken, seconds_ago=2)
-    at = due(sound, seconds_ago=1)
+    lost = due(broken, seconds_ago=2)
+    at = due(sound)
     with connection.cursor() as cursor:
         cursor.execute("UPDATE scheduler_job SET zone = 'Nowhere/Land' WHERE id = %s", [broken.pk])
     assert len(claimed().hints) == 1
-    assert (rows(broken), rows(sound)) == ([], [ran(at, 1)])
+    assert (rows(broken), rows(sound)) == ([skipped(lost, Reason.MISSED, until=clock.now())], [ran(at, 1)])
+    [message] = Execution.objects.get(job=broken).messages
+    assert message.startswith("the clock could not work out its fires and paused the job: InvalidSchedule: ")
     assert (Job.objects.get(pk=broken.pk).active, state(broken).next_fire_at) == (False, None)
     assert PeriodicTask.objects.get(job_state__job=broken).enabled is False
     change = JobChange.objects.filter(job_id=broken.pk).latest("pk")
     assert (change.verb, change.by, change.changes["active"]) == ("deactivated", "clock", [True, False])
     assert "Nowhere/Land" in change.changes["problem"][1]
+
+
+def test_a_resumed_job_that_cannot_be_worked_out_has_nothing_due() -> None:
+    job = a_job(expression=MINUTELY)
+    due(job)
+    JobState.objects.update(recompute=True)
+    Job.objects.update(zone="Nowhere/Land")
+    claimed()
+    assert (rows(job), Job.objects.get().active, state(job).recompute) == ([], False, False)
 
 
 def test_a_job_whose_kind_is_gone_still_gets_its_rows() -> None:

@@ -7,7 +7,7 @@ from django.db import connection
 
 from scheduler import claims, clock, executions, jobs
 from scheduler.job_types import Outcome
-from scheduler.models import Execution, Job, JobChange, JobState, Status
+from scheduler.models import Execution, Job, JobChange, JobState, Reason, Status
 from scheduler.schedule import Schedule
 from scheduler.why import Answer, Why, why
 from tests.scheduler.factories import MINUTELY, YEARLY, a_job, due, make_ready, started
@@ -248,6 +248,17 @@ def test_an_instant_of_a_job_that_was_deleted() -> None:
 
 def test_a_job_that_never_was() -> None:
     assert why(Job(pk=10**9), clock.now()).answer is Answer.UNKNOWN
+
+
+def test_an_instant_of_a_job_that_the_clock_had_to_pause() -> None:
+    job = an_old_job(expression=HOURLY)
+    at = last_minute().replace(minute=0)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE scheduler_job SET zone = 'Nowhere/Land'")
+    claim_at(job, at)
+    found = why(job, at)
+    assert (found.answer, [row.reason for row in found.executions]) == (Answer.MISSED, [Reason.MISSED])
+    assert "the clock could not work out its fires and paused the job: InvalidSchedule" in found.reason
 
 
 def test_a_schedule_that_cannot_be_read_any_more_says_so() -> None:

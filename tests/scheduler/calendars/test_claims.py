@@ -161,10 +161,11 @@ def test_a_calendar_that_cannot_be_read_pauses_its_job_and_no_other() -> None:
     calendar = a_calendar()
     broken, sound = a_job(expression=MINUTELY, calendars=[calendar.pk]), a_job(expression=MINUTELY)
     Calendar.objects.filter(pk=calendar.pk).update(dates="nonsense", version=7)
-    due(broken)
+    lost = due(broken)
     due(sound)
     claim()
     assert (Job.objects.get(pk=broken.pk).active, len(rows(sound))) == (False, 1)
+    assert rows(broken) == [(lost, clock.now(), Status.SKIPPED, Reason.MISSED, None)]
     problem = JobChange.objects.filter(job_id=broken.pk).latest("pk").changes["problem"][1]
     assert problem.startswith("InvalidCalendar: line 1: write a day as")
 
