@@ -39,8 +39,12 @@ class Ending:
     @property
     def retries(self) -> bool:
         """Whether the run is to be tried again instead of ending."""
-        outcome = self.outcome
-        return outcome.status is Status.FAILED and outcome.retryable and self.run.attempt <= self.run.max_retries
+        run, outcome = self.run, self.outcome
+        if outcome.status is not Status.FAILED or not outcome.retryable:
+            return False
+        if outcome.interrupted:
+            return run.max_retries > 0 and run.rescues < settings.SCHEDULER_MAX_RESCUES
+        return run.own_attempt <= run.max_retries
 
 
 def finish(run: Started, outcome: Outcome) -> bool:
@@ -278,15 +282,18 @@ def backoff_seconds(attempt: int, *, first: int, longest: int) -> float:
 
 
 def _retry(cursor: Any, ending: Ending) -> bool:
-    run = ending.run
-    delay = backoff_seconds(run.attempt, first=run.retry_delay_seconds, longest=run.retry_max_delay_seconds)
+    run, interrupted = ending.run, ending.outcome.interrupted
+    delay = backoff_seconds(run.own_attempt, first=run.retry_delay_seconds, longest=run.retry_max_delay_seconds)
     message = "; ".join(ending.outcome.messages) or "failed"
-    return requeue(cursor, run.execution_id, run.token, message, delay, rescue=False)
+    return requeue(cursor, run.execution_id, run.token, message, 0.0 if interrupted else delay, rescue=interrupted)
 
 
-def requeue(cursor: Any, execution_id: int, token: int, message: str, delay: float, *, rescue: bool) -> bool:
+def requeue(
+    cursor: Any, execution_id: int, token: int, message: str, delay: float, *, rescue: bool, lapsed: bool = False
+) -> bool:
     """Put a running execution back into the queue, due in ``delay`` seconds, and record the attempt that ended.
 
+    ``rescue`` says that this is none of the job's own retries, ``lapsed`` that it is for a lease that ran out only.
     Return False where it is not held under the token any more, or was to be cancelled.
     """
     cursor.execute(
@@ -295,7 +302,7 @@ def requeue(cursor: Any, execution_id: int, token: int, message: str, delay: flo
             SELECT id, attempt, worker, started_at, clock_timestamp() + make_interval(secs => %(delay)s) AS next_at
               FROM scheduler_execution
              WHERE id = %(id)s AND status = 1 AND token = %(token)s AND NOT cancel_requested
-               AND (%(rescue)s = 0 OR lease_until < now())
+               AND (NOT %(lapsed)s OR lease_until < now())
                FOR UPDATE
         ), back AS (
             UPDATE scheduler_execution e
@@ -314,6 +321,7 @@ def requeue(cursor: Any, execution_id: int, token: int, message: str, delay: flo
             "message": history.storable_text(message)[:10_000],
             "delay": delay,
             "rescue": int(rescue),
+            "lapsed": lapsed,
         },
     )
     return bool(cursor.rowcount)

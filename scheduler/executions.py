@@ -50,7 +50,7 @@ UPDATE scheduler_execution e
 RETURNING e.id, e.job_id, j.kind, j.number, j.name, e.number, e.attempt, e.token, e.scheduled_for, e.created_at,
           e.started_at, coalesce(e.arguments, j.arguments)::text, coalesce(j.timeout_seconds, %(timeout)s),
           j.history_strategy, j.max_retries, j.retry_delay_seconds, j.retry_max_delay_seconds,
-          e.concurrency_key, e.request_id
+          e.concurrency_key, e.request_id, e.rescues
 """
 
 

@@ -33,6 +33,7 @@ class Outcome:
 
     ``status`` is SUCCEEDED, WARNED or FAILED; ``messages`` are sentences for people; ``request`` and ``response`` are
     JSON-ready values that history may keep, with secrets masked already. ``retryable`` matters for FAILED only.
+    ``interrupted`` says that it is retryable because its worker stopped: that is the core's to say.
     """
 
     status: Status
@@ -40,6 +41,7 @@ class Outcome:
     request: Any = None
     response: Any = None
     retryable: bool = False
+    interrupted: bool = False
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ def rescue(*, limit: int = 200, sure: Callable[[], bool] = lambda: True) -> int:
             if cursor.fetchone() is None:
                 continue
             if again:
-                done = again = requeue(cursor, execution_id, token, message, 0.0, rescue=True)
+                done = again = requeue(cursor, execution_id, token, message, 0.0, rescue=True, lapsed=True)
             if not again:
                 done = _fail_lost(cursor, execution_id, job_pk, token, message)
             publish_next(cursor, [key] if done else [])

@@ -165,7 +165,7 @@ def _stopped(run: Run) -> Outcome:
     if run.stop_reason is Stop.CANCELLED:
         return Outcome(Status.CANCELLED, ("cancelled while running",))
     if run.stop_reason is Stop.SHUTDOWN:
-        return Outcome(Status.FAILED, ("stopped because its worker was shut down",), retryable=True)
+        return Outcome(Status.FAILED, ("stopped because its worker was shut down",), retryable=True, interrupted=True)
     return Outcome(Status.FAILED, ("stopped because its lease was lost",))
 
 

@@ -30,3 +30,9 @@ class Started:
     retry_max_delay_seconds: int
     concurrency_key: str
     request_id: str | None = None
+    rescues: int = 0
+
+    @property
+    def own_attempt(self) -> int:
+        """Which attempt it is of those that the job's own retries count: a lost or stopped worker is no fault of it."""
+        return self.attempt - self.rescues

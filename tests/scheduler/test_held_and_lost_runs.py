@@ -15,6 +15,7 @@ pytestmark = pytest.mark.django_db
 
 SUCCESS = Outcome(Status.SUCCEEDED)
 TRANSIENT = Outcome(Status.FAILED, ("refused",), retryable=True)
+INTERRUPTED = Outcome(Status.FAILED, ("shut down",), retryable=True, interrupted=True)
 
 
 def row(execution_id: int) -> Execution:
@@ -107,6 +108,51 @@ def test_a_run_is_rescued_a_bounded_number_of_times() -> None:
         settings.SCHEDULER_MAX_RESCUES,
         settings.SCHEDULER_MAX_RESCUES,
     )
+
+
+def test_a_lost_worker_costs_a_run_none_of_its_own_retries() -> None:
+    run = started(a_job(max_retries=1))
+    lapse(run.execution_id)
+    executions.rescue()
+    statuses = []
+    for _ in range(2):
+        make_ready(run.execution_id)
+        [again] = executions.start([run.execution_id], worker="worker-2")
+        assert executions.finish(again, TRANSIENT)
+        statuses.append(row(run.execution_id).status)
+    assert (statuses, row(run.execution_id).attempt) == ([Status.QUEUED, Status.FAILED], 3)
+
+
+def test_a_run_that_its_worker_interrupted_goes_on_elsewhere_at_once_beside_its_own_retries() -> None:
+    job = a_job(max_retries=1, retry_delay_seconds=1000)
+    run = started(job)
+    assert executions.finish(run, INTERRUPTED)
+    attempt = Attempt.objects.get()
+    assert (attempt.message, attempt.retry_at is not None and attempt.retry_at <= attempt.ended_at) == (
+        "shut down",
+        True,
+    )
+    make_ready(run.execution_id)
+    [again] = executions.start([run.execution_id], worker="worker-2")
+    assert (again.attempt, again.rescues, row(run.execution_id).rescues) == (2, 1, 1)
+    assert executions.finish(again, TRANSIENT)
+    assert (row(run.execution_id).status, counters(job)) == (Status.QUEUED, (1, 0, 0, 0, 0))
+
+
+def test_a_run_that_its_worker_interrupted_fails_where_its_job_does_not_repeat() -> None:
+    run = started(a_job())
+    assert executions.finish(run, INTERRUPTED)
+    assert (row(run.execution_id).status, row(run.execution_id).messages) == (Status.FAILED, ["shut down"])
+
+
+def test_a_run_is_interrupted_a_bounded_number_of_times() -> None:
+    run = started(a_job(max_retries=5))
+    for _ in range(settings.SCHEDULER_MAX_RESCUES):
+        assert executions.finish(run, INTERRUPTED)
+        make_ready(run.execution_id)
+        [run] = executions.start([run.execution_id], worker="worker-2")
+    assert executions.finish(run, INTERRUPTED)
+    assert row(run.execution_id).status == Status.FAILED
 
 
 def test_a_lost_run_that_was_to_be_cancelled_is_cancelled() -> None:

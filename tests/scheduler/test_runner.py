@@ -163,6 +163,23 @@ def test_a_running_run_that_is_cancelled_stops_within_five_seconds(scripted: Scr
     assert counters(job) == counted(job) == (0, 1, 0, 0, 1)
 
 
+def test_a_run_whose_worker_is_shut_down_is_handed_back_and_none_of_its_retries_used(scripted: Scripted) -> None:
+    scripted.work = until_stopped
+    execution = jobs.run_now(a_scripted_job(max_retries=1, retry_delay_seconds=1000), by="tester")
+
+    def shut_down() -> None:
+        wait_for(lambda: Execution.objects.filter(pk=execution.pk, status=Status.RUNNING).exists(), every=0.01)
+        runner.stop_all()
+
+    stopper = in_thread(shut_down)
+    runner.run_all([execution.pk])
+    stopper.result()
+    execution.refresh_from_db()
+    assert (execution.status, execution.attempt, execution.rescues) == (Status.QUEUED, 1, 1)
+    scripted.work = lambda arguments, context: Outcome(Status.SUCCEEDED)
+    assert runner.run_all([execution.pk]) == 1
+
+
 def test_what_a_run_waits_for_is_interrupted_when_it_is_cancelled(scripted: Scripted) -> None:
     def work(arguments: Mapping[str, Any], context: RunContext) -> Outcome:
         closed = threading.Event()
