@@ -134,12 +134,18 @@ def update(job: Job, changes: Changes, *, by: str) -> Job:
             job_types.get(job.kind).check_schedule(after.schedule)
         if after.calendars != before.calendars:
             calendars.hold(after.calendars)
-        reschedule = after.schedule != before.schedule or after.active != before.active
         # The edit holds from this instant on, not from the start of the transaction: the lock may have been long in
         # coming, and what fell due meanwhile is the old definition's.
         now = clock.exact_now()
         hints = claims.settle(job.pk, now=now)
         stored = Job.objects.with_state().get(pk=job.pk)
+        if stored.active != before.active:
+            # Its fires could not be worked out. An edit that leaves the cause as it is does not revive it, whatever the
+            # form says that was filled in before.
+            before = replace(before, active=stored.active)
+            if after.schedule == before.schedule and after.calendars == before.calendars:
+                after = replace(after, active=stored.active)
+        reschedule = after.schedule != before.schedule or after.active != before.active
         next_fire_at = stored.state.next_fire_at
         if reschedule:
             first = after.schedule.first_after(now) if after.schedule != before.schedule else None

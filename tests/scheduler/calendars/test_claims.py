@@ -170,6 +170,51 @@ def test_a_calendar_that_cannot_be_read_pauses_its_job_and_no_other() -> None:
     assert problem.startswith("InvalidCalendar: line 1: write a day as")
 
 
+def a_due_job_with_an_unreadable_calendar() -> Job:
+    calendar = a_calendar()
+    job = a_job(expression=MINUTELY, calendars=[calendar.pk])
+    Calendar.objects.filter(pk=calendar.pk).update(dates="nonsense", version=7)
+    due(job)
+    return job
+
+
+def in_force(job: Job) -> tuple[bool, bool, bool]:
+    """Whether the job is active, will fire, and has its beat entry enabled."""
+    stored = Job.objects.with_state().get(pk=job.pk)
+    assert stored.state.entry is not None
+    return stored.active, stored.state.next_fire_at is not None, stored.state.entry.enabled
+
+
+def changes_of(job: Job) -> list[tuple[str, list[str]]]:
+    found = JobChange.objects.filter(job_id=job.pk).exclude(verb="created").order_by("at", "pk")
+    return [(change.by, sorted(change.changes)) for change in found]
+
+
+@pytest.mark.parametrize("named", [{"name": "Renamed"}, {"name": "Renamed", "active": True}])
+def test_an_edit_does_not_revive_a_job_that_its_settling_paused(named: dict[str, Any]) -> None:
+    job = a_due_job_with_an_unreadable_calendar()
+    edited_job = jobs.update(job, named, by="tester")
+    assert (edited_job.active, edited_job.name, in_force(job)) == (False, "Renamed", (False, False, False))
+    assert changes_of(job) == [("clock", ["active", "problem"]), ("tester", ["name"])]
+    assert [row[3] for row in rows(job)] == [Reason.MISSED]
+
+
+def test_an_edit_that_takes_the_cause_away_lets_the_job_go_on() -> None:
+    job = a_due_job_with_an_unreadable_calendar()
+    assert jobs.update(job, {"calendars": []}, by="tester").active
+    assert in_force(job) == (True, True, True)
+    assert changes_of(job) == [("clock", ["active", "problem"]), ("tester", ["active", "calendars"])]
+    following = state(job).next_fire_at
+    assert following is not None
+    assert why(job, following).answer is Answer.FUTURE
+
+
+def test_pausing_a_job_that_its_settling_paused_leaves_it_paused() -> None:
+    job = a_due_job_with_an_unreadable_calendar()
+    jobs.deactivate(job, by="tester")
+    assert in_force(job) == (False, False, False)
+
+
 def test_jobs_without_a_calendar_cost_a_claim_no_query_more() -> None:
     plain, keeping = a_job(expression=MINUTELY), a_job(expression=MINUTELY, calendars=[a_calendar().pk])
     counts = []
