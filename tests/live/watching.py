@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from scheduler import clock
-from scheduler.models import Execution, Job, Status
+from scheduler.models import Execution, Job, JobChange, Status
 from tests.probe.models import Effect, Gate
 from tests.waiting import wait_for
 
@@ -20,9 +20,11 @@ def instants(job: Job) -> list[datetime]:
 
 
 def without_gap(job: Job) -> bool:
-    """Whether a job of every second has each second between its first and its last, once."""
+    """Whether a job of every second has each second since it became one up to its last, once, and has any."""
     found = instants(job)
-    return found == [found[0] + step * SECOND for step in range(len(found))]
+    became = JobChange.objects.filter(job_id=job.pk, changes__schedule__1__expression=SECONDLY).earliest("at", "pk").at
+    first = became.replace(microsecond=0) + SECOND
+    return bool(found) and found == [first + step * SECOND for step in range(len(found))]
 
 
 def claimed_up_to(jobs: Sequence[Job], instant: datetime, *, deadline: float = 20) -> None:

@@ -1,0 +1,169 @@
+"""What the API or the console does to a job is in force at its commit, also for a beat that waits."""
+
+import re
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+import pytest
+import requests
+from django.contrib.auth.models import User
+
+from scheduler import clock
+from scheduler.models import Execution, Job
+from tests.live.watching import SECOND, latest_claim, pass_seconds
+from tests.processes import Processes
+from tests.scheduler.admin.test_job_form import NEW, shown
+from tests.voltmx.wire import PASSWORD, sample
+from tests.waiting import wait_for
+
+pytestmark = [pytest.mark.live, pytest.mark.django_db(transaction=True)]
+
+# What a busy machine adds to what we promise.
+NOISE = timedelta(seconds=1)
+NUMBER = 7
+# By when the requests of one step are answered.
+AHEAD = 5
+
+
+class Surface(Protocol):
+    """One way to change a job; each method returns when the server has answered that it is done."""
+
+    kind: str
+
+    def create(self, expression: str) -> None: ...
+    def edit(self, expression: str) -> None: ...
+    def pause(self) -> None: ...
+    def resume(self) -> None: ...
+    def delete(self) -> None: ...
+
+
+class Rest:
+    """The jobs API."""
+
+    kind = "voltmx"
+
+    def __init__(self, address: str) -> None:
+        self._jobs = f"{address}/admin/api/jobs/job"
+        login = {"userid": "boss", "password": PASSWORD}
+        answer = requests.post(f"{address}/authService/accounts/login", data=login, timeout=30)
+        self._headers = {"X-VoltMX-Authorization": answer.json()["claims_token"]["value"]}
+
+    def create(self, expression: str) -> None:
+        self._send("POST", self._jobs, sample(jobId=NUMBER, jobFrequency=expression, without=("jobFrequencyInfo",)))
+
+    def edit(self, expression: str) -> None:
+        self._send("PUT", self._jobs, {"jobId": NUMBER, "jobFrequency": expression})
+
+    def pause(self) -> None:
+        self._send("PUT", self._jobs, {"jobId": NUMBER, "jobStatus": "Inactive"})
+
+    def resume(self) -> None:
+        self._send("PUT", self._jobs, {"jobId": NUMBER, "jobStatus": "Active"})
+
+    def delete(self) -> None:
+        self._send("DELETE", f"{self._jobs}{NUMBER}", None)
+
+    def _send(self, method: str, url: str, body: Any) -> None:
+        answer = requests.request(method, url, json=body, headers=self._headers, timeout=30)
+        assert (answer.status_code, answer.json()["status"]) == (200, "SUCCESS"), answer.text
+
+
+class Console:
+    """The admin, as a browser uses it."""
+
+    kind = "probe"
+
+    def __init__(self, address: str) -> None:
+        self._admin = f"{address}/admin"
+        self._session = requests.Session()
+        self._post("/login/", {"username": "boss", "password": PASSWORD}, page="/login/")
+
+    def create(self, expression: str) -> None:
+        self._post("/scheduler/job/add/", {**NEW, "expression": expression, "number": NUMBER})
+
+    def edit(self, expression: str) -> None:
+        self._post(self._page("edit"), shown(self._job, expression=expression), page=self._page("edit"))
+
+    def pause(self) -> None:
+        self._post(self._page("deactivate"), {})
+
+    def resume(self) -> None:
+        self._post(self._page("activate"), {})
+
+    def delete(self) -> None:
+        self._post(self._page("delete"), {"post": "yes"}, page=self._page("delete"))
+
+    @property
+    def _job(self) -> Job:
+        return Job.objects.get(kind=self.kind, number=NUMBER)
+
+    def _page(self, name: str) -> str:
+        return f"/scheduler/job/{self._job.pk}/{name}/"
+
+    def _post(self, path: str, form: dict[str, Any], *, page: str = "/scheduler/job/add/") -> None:
+        shown = self._session.get(self._admin + page, timeout=30)
+        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', shown.text)
+        assert token is not None, shown.text
+        data = {"csrfmiddlewaretoken": token[1], **form}
+        answer = self._session.post(self._admin + path, data=data, allow_redirects=False, timeout=30)
+        assert answer.status_code == 302, answer.text
+
+
+def soon() -> tuple[datetime, str]:
+    """A second that comes soon, and an expression that fires at it and then an hour later."""
+    at = clock.exact_now().replace(microsecond=0) + AHEAD * SECOND
+    return at, f"{at.second} {at.minute} * * * ?"
+
+
+def fired(at: datetime) -> set[str]:
+    """The kinds of the jobs that have a row at that instant."""
+    return set(Execution.objects.filter(scheduled_for=at).values_list("job__kind", flat=True))
+
+
+def all_fire(surfaces: Sequence[Surface], at: datetime) -> None:
+    assert clock.exact_now() < at, "the requests took too long"
+    wait_for(lambda: fired(at) == {surface.kind for surface in surfaces}, what=f"a row of each job at {at}")
+    assert latest_claim(Job.objects.all(), since=at) < SECOND + NOISE
+
+
+def none_fires(at: datetime) -> None:
+    assert clock.exact_now() < at, "the requests took too long"
+    pass_seconds((at - clock.exact_now()).total_seconds() + 1.5)
+    assert fired(at) == set()
+
+
+def test_what_is_done_over_http_is_in_force_at_its_commit(processes: Processes) -> None:
+    User.objects.create_superuser("boss", "boss@example.com", PASSWORD)
+    processes.beat()
+    _, address = processes.web()
+    surfaces: list[Surface] = [Rest(address), Console(address)]
+
+    at, expression = soon()
+    for surface in surfaces:
+        surface.create(expression)
+    all_fire(surfaces, at)
+
+    at, expression = soon()
+    for surface in surfaces:
+        surface.edit(expression)
+    all_fire(surfaces, at)
+
+    at, expression = soon()
+    for surface in surfaces:
+        surface.edit(expression)
+        surface.pause()
+    none_fires(at)
+
+    at, expression = soon()
+    for surface in surfaces:
+        surface.edit(expression)
+        surface.resume()
+    all_fire(surfaces, at)
+
+    at, expression = soon()
+    for surface in surfaces:
+        surface.edit(expression)
+        surface.delete()
+    none_fires(at)
+    assert not Job.objects.exists()
