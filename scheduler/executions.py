@@ -37,7 +37,13 @@ __all__ = ["Renewal", "Started", "cancel", "finish", "finish_many", "give_back",
 
 logger = logging.getLogger(__name__)
 
-_START = """
+_STARTED = """
+e.id, e.job_id, j.kind, j.number, j.name, e.number, e.attempt, e.token, e.scheduled_for, e.created_at,
+e.started_at, coalesce(e.arguments, j.arguments)::text, coalesce(j.timeout_seconds, %(timeout)s),
+j.history_strategy, j.max_retries, j.retry_delay_seconds, j.retry_max_delay_seconds,
+e.concurrency_key, e.request_id, e.rescues
+"""
+_START = f"""
 UPDATE scheduler_execution e
    SET status = 1, attempt = e.attempt + 1, token = %(token)s, worker = %(worker)s, started_at = clock_timestamp(),
        lease_until = clock_timestamp() + make_interval(secs => %(lease)s), publish_at = NULL, in_line = false,
@@ -47,28 +53,36 @@ UPDATE scheduler_execution e
    AND (%(limited)s OR e.concurrency_key = '')
    AND (j.expires_seconds IS NULL OR e.attempt > 0
         OR e.scheduled_for + make_interval(secs => j.expires_seconds) > now())
-RETURNING e.id, e.job_id, j.kind, j.number, j.name, e.number, e.attempt, e.token, e.scheduled_for, e.created_at,
-          e.started_at, coalesce(e.arguments, j.arguments)::text, coalesce(j.timeout_seconds, %(timeout)s),
-          j.history_strategy, j.max_retries, j.retry_delay_seconds, j.retry_max_delay_seconds,
-          e.concurrency_key, e.request_id, e.rescues
-"""
+RETURNING {_STARTED}
+"""  # noqa: S608 - constant text
+
+_ADOPT = f"""
+SELECT {_STARTED} FROM scheduler_execution e JOIN scheduler_job j ON j.id = e.job_id
+ WHERE e.id = ANY(%(ids)s) AND e.status = 1 AND e.token = %(token)s ORDER BY e.id
+"""  # noqa: S608 - constant text
 
 
-def start(ids: Sequence[int], *, worker: str) -> list[Started]:
+def new_token() -> int:
+    """Return a token that nobody else starts runs under."""
+    return secrets.randbits(62)
+
+
+def start(ids: Sequence[int], *, worker: str, token: int | None = None) -> list[Started]:
     """Start those of ``ids`` that are queued and ready, and return them; the others are somebody else's or over.
 
     Those under a concurrency limit are started as far as it allows; the rest stand in line, and are called when runs of
-    their key end.
+    their key end. Where this raises, some may have been started under ``token`` all the same: see ``adopt``.
     """
+    token = new_token() if token is None else token
     with connection.cursor() as cursor:
-        started = _start(cursor, ids, worker=worker)
+        started = _start(cursor, ids, worker=worker, token=token)
     if len(started) < len(ids):
         left = _without(ids, started)
         try:
             for key, waiting in limits.waiting(left).items():
                 with transaction.atomic(), connection.cursor() as cursor:
                     admitted = limits.admit(cursor, key, waiting)
-                    more = _start(cursor, admitted, worker=worker, limited=True) if admitted else []
+                    more = _start(cursor, admitted, worker=worker, token=token, limited=True) if admitted else []
                     if len(admitted) < len(waiting):
                         limits.line_up(cursor, waiting[len(admitted) :])
                 started += more
@@ -76,10 +90,20 @@ def start(ids: Sequence[int], *, worker: str) -> list[Started]:
         except (OperationalError, InterfaceError) as error:
             if connection.in_atomic_block:
                 raise
-            # What has been started is the caller's to run; the others are still queued.
+            # What has been started is the caller's to run, also where the answer was lost; the others are still queued.
             connection.close()
             logger.warning("run.start_failed executions=%d error=%s", len(left), type(error).__name__)
+            return adopt(ids, token=token)
     return started
+
+
+def adopt(ids: Sequence[int], *, token: int) -> list[Started]:
+    """Return those of ``ids`` that run under ``token``: a start committed them, and its answer may have been lost."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _ADOPT, {"ids": list(ids), "token": token, "timeout": settings.SCHEDULER_DEFAULT_TIMEOUT_SECONDS}
+        )
+        return [_started(row) for row in cursor.fetchall()]
 
 
 def _without(ids: Sequence[int], started: Sequence[Started]) -> list[int]:
@@ -87,13 +111,13 @@ def _without(ids: Sequence[int], started: Sequence[Started]) -> list[int]:
     return [execution_id for execution_id in ids if execution_id not in taken]
 
 
-def _start(cursor: Any, ids: Sequence[int], *, worker: str, limited: bool = False) -> list[Started]:
+def _start(cursor: Any, ids: Sequence[int], *, worker: str, token: int, limited: bool = False) -> list[Started]:
     cursor.execute(
         _START,
         {
             "ids": list(ids),
             "limited": limited,
-            "token": secrets.randbits(62),
+            "token": token,
             "worker": worker,
             "lease": settings.SCHEDULER_LEASE_SECONDS,
             "timeout": settings.SCHEDULER_DEFAULT_TIMEOUT_SECONDS,

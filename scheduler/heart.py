@@ -122,7 +122,8 @@ class Heart:
                 if lost:
                     run.stop(Stop.LOST)
                 continue
-            run.last_renewed = now
+            if not renewal.locked:
+                run.last_renewed = now
             if renewal.cancel_requested:
                 run.stop(Stop.CANCELLED)
 

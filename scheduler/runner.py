@@ -25,7 +25,6 @@ from scheduler.lanes import Lanes
 from scheduler.models import Status
 from scheduler.models.execution import ENDED
 from scheduler.run import Run, Stop
-from scheduler.started import Started
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +32,8 @@ logger = logging.getLogger(__name__)
 LOOK_AFTER_SECONDS = 1.0
 # How long to wait before runs are handed on again where the database was away.
 HAND_ON_AGAIN_SECONDS = 0.5
+# How much longer to wait before each try but the first two to start runs where the database is away.
+START_AGAIN_SECONDS = 0.2
 _last_use = threading.local()
 
 
@@ -52,22 +53,33 @@ def run_all(ids: Sequence[int]) -> int:
 
 
 def start(ids: Sequence[int]) -> list[Run]:
-    """Start those of ``ids`` that are still queued and ready, and hold their leases."""
-    try:
-        taken = _start(ids)
-    except (OperationalError, InterfaceError):
-        # The connection may have died since this thread used it last, as all do when PostgreSQL is restarted.
-        connection.close()
-        taken = _start(ids)
+    """Start those of ``ids`` that are still queued and ready, and hold their leases.
+
+    Where the answer is lost with the connection, as when PostgreSQL is restarted, some may have been started: they are
+    asked for until the database is back, for as long as a lease lasts.
+    """
+    token = executions.new_token()
+    give_up = time.monotonic() + settings.SCHEDULER_LEASE_SECONDS
+    asked, tries = False, 0
+    while True:
+        try:
+            with prepared():
+                taken = executions.adopt(ids, token=token) if asked else []
+                asked = True
+                known = {started.execution_id for started in taken}
+                left = [execution_id for execution_id in ids if execution_id not in known]
+                taken += executions.start(left, worker=worker_name(), token=token) if left else []
+            break
+        except (OperationalError, InterfaceError):
+            connection.close()
+            tries += 1
+            if tries > 1 and (not asked or time.monotonic() > give_up):
+                raise
+            time.sleep(min(START_AGAIN_SECONDS * (tries - 1), 1.0))
     runs = [Run(started) for started in taken]
     for run in runs:
         heart.hold(run)
     return runs
-
-
-def _start(ids: Sequence[int]) -> list[Started]:
-    with prepared():
-        return executions.start(ids, worker=worker_name())
 
 
 def work(run: Run, *, then_end: Callable[[Run, Outcome], None]) -> None:

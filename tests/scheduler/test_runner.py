@@ -2,11 +2,11 @@
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 
 from scheduler import executions, job_types, jobs, runner
 from scheduler.exceptions import RunError
@@ -373,3 +373,41 @@ def test_an_action_for_the_stop_of_a_run_that_has_been_stopped_is_taken_at_once(
 def test_exactly_one_caller_may_write_the_end(scripted: Scripted) -> None:
     run = a_run(scripted)
     assert [run.end(), run.end(), run.end()] == [True, False, False]
+
+
+@pytest.mark.parametrize("place", ["start", "_expire"])
+def test_runs_whose_start_was_committed_without_an_answer_are_held_and_run(
+    scripted: Scripted, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    execution = jobs.run_now(a_scripted_job(), by="tester")
+    do: Callable[..., Any] = getattr(executions, place)
+    lost: list[int] = []
+
+    def answer_lost(*arguments: Any, **keywords: Any) -> Any:
+        answer = do(*arguments, **keywords)
+        if not lost:
+            lost.append(1)
+            raise OperationalError("the server closed the connection unexpectedly")
+        return answer
+
+    monkeypatch.setattr(executions, place, answer_lost)
+    # The second of them does not exist, so that the start looks for what else is to be done with it.
+    assert (runner.run_all([execution.pk, 10**12]), lost) == (1, [1])
+    execution.refresh_from_db()
+    assert (execution.status, execution.attempt) == (Status.SUCCEEDED, 1)
+    assert not runner.heart.held
+
+
+def test_a_start_that_reached_no_database_is_given_up_at_once(
+    scripted: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execution = jobs.run_now(a_scripted_job(), by="tester")
+
+    def away() -> None:
+        raise OperationalError("connection refused")
+
+    monkeypatch.setattr(connection, "ensure_connection", away)
+    began = time.monotonic()
+    with pytest.raises(OperationalError):
+        runner.start([execution.pk])
+    assert time.monotonic() - began < 1
