@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -50,7 +51,7 @@ class Presence(threading.Thread):
             self._try(metrics.flush)
             self._stopping.wait(RENEW_EVERY_SECONDS)
         self._try(lambda: processes.remove(self.name))
-        connection.close()
+        _close()
 
     def stop(self) -> None:
         self._stopping.set()
@@ -58,12 +59,21 @@ class Presence(threading.Thread):
     def _renew(self) -> None:
         processes.renew(self.name, Process.Kind.WORKER, queues=self._queues, slots=self.slots, info=self._info)
 
-    def _try(self, act: Any) -> None:
+    def _try(self, act: Callable[[], object]) -> None:
         try:
             act()
         except (DatabaseError, InterfaceError) as error:
-            connection.close()
+            _close()
             logger.warning("presence.database_error error=%s", str(error).strip().split("\n")[0])
+        except Exception:
+            # A worker whose row is not renewed counts as dead, whatever it was that failed once.
+            _close()
+            logger.exception("presence.failed")
+
+
+def _close() -> None:
+    with suppress(Exception):
+        connection.close()
 
 
 _presence: list[Presence] = []
@@ -112,10 +122,11 @@ def _hand_back() -> None:
         ids = lane.drain()
         try:
             executions.give_back(ids)
-        except (DatabaseError, InterfaceError):
-            logger.warning("worker.not_handed_back executions=%d", len(ids))
+        except Exception as error:
+            # The runs must be told to stop all the same; the sweep publishes what is queued.
+            logger.warning("worker.not_handed_back executions=%d error=%s", len(ids), type(error).__name__)
         finally:
-            connection.close()
+            _close()
     threading.Event().wait(settings.SCHEDULER_SHUTDOWN_SECONDS)
     runner.stop_all()
 
