@@ -344,7 +344,7 @@ def queue_of(kind: str) -> str:
 def replace_open(cursor: Any, job_pk: int) -> None:
     """Cancel every open run of a job inside the caller's transaction, which holds its state row."""
     message = "replaced by a newer run"
-    cursor.execute("SELECT id FROM scheduler_execution WHERE job_id = %s AND status < 2", [job_pk])
+    cursor.execute("SELECT id FROM scheduler_execution WHERE job_id = %s AND status < 2 ORDER BY id", [job_pk])
     for (execution_id,) in cursor.fetchall():
         # A worker may start it between the two statements, so the second one looks at what the first did not take.
         if not end_queued_locked(cursor, execution_id, job_pk, status=Status.CANCELLED, message=message):

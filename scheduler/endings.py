@@ -200,7 +200,8 @@ def _end_all(cursor: Any, endings: Sequence[Ending], days: Mapping[int, int]) ->
             [days[ending.run.job_pk] for ending in endings],
         ],
     )
-    ended = cursor.fetchall()
+    place = {ending.run.execution_id: number for number, ending in enumerate(endings)}
+    ended = sorted(cursor.fetchall(), key=lambda row: place[row[0]])
     accepted = {row[0] for row in ended}
     payloads = [
         (ending.run.execution_id, request.text, response.text, request.truncated or response.truncated)
@@ -238,7 +239,8 @@ RETURNING s.job_id, s.open_runs
 def count(cursor: Any, ended: Sequence[tuple[int, int, int, bool]]) -> None:
     """Move the counters for ended runs (execution, job, status, visible), and let runs go that were held behind them.
 
-    Those that did not succeed go into the outbox. The jobs' state rows are locked by the caller.
+    They are in the order in which they ended: the last of a job gives its last status. Those that did not succeed go
+    into the outbox. The jobs' state rows are locked by the caller.
     """
     outbox.write(cursor, [execution_id for execution_id, _, status, _ in ended if status in outbox.TOLD])
     columns: dict[int, list[int]] = defaultdict(lambda: [0, 0, 0, 0, 0])
@@ -247,7 +249,7 @@ def count(cursor: Any, ended: Sequence[tuple[int, int, int, bool]]) -> None:
         counts[0] += 1
         if visible:
             counts[1 if status == Status.SUCCEEDED else 2 if status == Status.WARNED else 3] += 1
-        counts[4] = max(counts[4], execution_id)
+        counts[4] = execution_id
     jobs = sorted(columns)
     cursor.execute(_COUNT, [jobs, *([columns[job_pk][place] for job_pk in jobs] for place in range(5))])
     for job_pk, open_runs in cursor.fetchall():

@@ -95,7 +95,7 @@ def create(kind: str, definition: Definition, *, by: str, number: int | None = N
 
 
 def _giving_way(verb: Callable[_P, _T]) -> Callable[_P, _T]:
-    """Try ``verb`` again where it gave way to somebody who edits the job's beat entry in the stock admin."""
+    """Try ``verb`` again where it gave way to somebody who edits the job's beat entry in the admin, or holds a run."""
 
     @wraps(verb)
     def patient(*args: _P.args, **kwargs: _P.kwargs) -> _T:
@@ -205,6 +205,7 @@ def delete(job: Job, *, by: str) -> None:
     logger.info("job.deleted kind=%s job=%s by=%r", stored.kind, stored.number, by)
 
 
+@_giving_way
 def run_now(job: Job, *, by: str, arguments: Mapping[str, Any] | None = None) -> Execution:
     """Ask for a run at once, under the job's overlap policy, and return its execution.
 

@@ -52,27 +52,28 @@ def rescue(*, limit: int = 200, sure: Callable[[], bool] = lambda: True) -> int:
             break
         message = f"worker {worker} was lost during attempt {attempt}: its lease ran out"
         again = max_retries > 0 and rescues < settings.SCHEDULER_MAX_RESCUES
-        done = False
+        ended: Status | None = None
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(_LOCK, [job_pk, execution_id])
             if cursor.fetchone() is None:
                 continue
             if again:
-                done = again = requeue(cursor, execution_id, token, message, 0.0, rescue=True, lapsed=True)
+                again = requeue(cursor, execution_id, token, message, 0.0, rescue=True, lapsed=True)
             if not again:
-                done = _fail_lost(cursor, execution_id, job_pk, token, message)
-            publish_next(cursor, [key] if done else [])
-        if done:
+                ended = _end_lost(cursor, execution_id, job_pk, token, message)
+            publish_next(cursor, [key] if again or ended else [])
+        if again or ended:
             rescued += 1
             metrics.RESCUED.add(kind, "requeued" if again else "failed")
-            if not again:
-                metrics.ENDED.add(kind, Status.FAILED.label)
+            if ended:
+                metrics.ENDED.add(kind, ended.label)
             with request_id.bound(request_id.of_run(execution_id, asked)):
                 logger.warning("run.rescued execution_id=%s again=%s why=%s", execution_id, again, message)
     return rescued
 
 
-def _fail_lost(cursor: Any, execution_id: int, job_pk: int, token: int, message: str) -> bool:
+def _end_lost(cursor: Any, execution_id: int, job_pk: int, token: int, message: str) -> Status | None:
+    """End a run as failed, or as cancelled where that was asked for; return which. None: it is not lost any more."""
     cursor.execute(
         """
         UPDATE scheduler_execution e
@@ -87,6 +88,6 @@ def _fail_lost(cursor: Any, execution_id: int, job_pk: int, token: int, message:
     )
     row = cursor.fetchone()
     if row is None:
-        return False
+        return None
     count(cursor, [(execution_id, job_pk, row[1], row[0])])
-    return True
+    return Status(row[1])

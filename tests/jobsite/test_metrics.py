@@ -83,6 +83,17 @@ def test_runs_are_counted_from_due_to_their_ends(inside: Client) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
+def test_a_lost_run_that_was_to_be_cancelled_is_counted_as_cancelled(inside: Client) -> None:
+    run = started(a_job())
+    executions.cancel(Execution.objects.get(), by="tester")
+    lapse(run.execution_id)
+    executions.rescue()
+    metrics.flush()
+    ended = {key[1]: value for key, value in scraped(inside).items() if key[0] == "jobsite_runs_ended_total"}
+    assert ended == {"probe/cancelled": 1.0}
+
+
+@pytest.mark.django_db(transaction=True)
 def test_a_claim_that_is_rolled_back_counts_nothing() -> None:
     due(a_job(expression=MINUTELY))
     metrics._local.take()

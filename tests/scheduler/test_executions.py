@@ -6,7 +6,7 @@ import pytest
 from django.conf import settings
 
 from scheduler import executions, jobs
-from scheduler.endings import backoff_seconds
+from scheduler.endings import Ending, backoff_seconds
 from scheduler.job_types import Outcome
 from scheduler.models import Attempt, Execution, Payload, Reason, Status
 from tests.scheduler.factories import a_job, counters, due, lapse, make_ready, started, state
@@ -141,6 +141,13 @@ def test_an_end_is_written_and_counted(status: Status, expected: tuple[int, ...]
     assert stored.expires_at - stored.ended_at == pytest.approx(timedelta(days=3), abs=timedelta(seconds=1))
     assert counters(job) == expected
     assert (state(job).last_status, state(job).last_ended_at) == (status, stored.ended_at)
+
+
+def test_the_last_status_of_a_job_is_that_of_the_run_that_ended_last() -> None:
+    job = a_job(overlap="allow")
+    first, second = started(job), started(job)
+    executions.finish_many([Ending(second, Outcome(Status.FAILED)), Ending(first, SUCCESS)])
+    assert (state(job).last_status, state(job).last_ended_at) == (Status.SUCCEEDED, row(first.execution_id).ended_at)
 
 
 def test_an_end_is_accepted_once() -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, transaction
 from django_celery_beat.models import PeriodicTask
 
 from scheduler import claims, clock, executions, jobs, limits, retention
@@ -302,3 +302,28 @@ def test_what_was_started_is_run_though_the_connection_dies_before_the_others_ar
 
     monkeypatch.setattr(limits, "waiting", dies)
     assert [run.execution_id for run in executions.start([first.pk, over.pk], worker="w")] == [first.pk]
+
+
+def test_a_request_that_replaces_runs_gives_way_to_who_locked_them_in_another_order() -> None:
+    job = a_job(overlap="allow")
+    first, second = started(job), started(job)
+    jobs.update(job, {"overlap": "replace"}, by="tester")
+
+    def backwards() -> None:
+        with transaction.atomic(), connection.cursor() as cursor:
+            # The other one is to find the deadlock.
+            cursor.execute("SET LOCAL deadlock_timeout = '20s'")
+            cursor.execute("SELECT 1 FROM scheduler_execution WHERE id = %s FOR UPDATE", [second.execution_id])
+            locked.set()
+            wait_for(waiting_for_a_lock, every=0.01, what="the request waits for the second run")
+            cursor.execute("SELECT 1 FROM scheduler_execution WHERE id = %s FOR UPDATE", [first.execution_id])
+
+    locked = threading.Event()
+    other = in_thread(backwards)
+    assert locked.wait(20)
+    successor = in_thread(lambda: jobs.run_now(job, by="tester")).result()
+    other.result()
+    assert isinstance(successor, Execution)
+    asked = Execution.objects.filter(cancel_requested=True).values_list("pk", flat=True).order_by("pk")
+    assert list(asked) == [first.execution_id, second.execution_id]
+    assert counters(job) == counted(job) == (3, 0, 0, 0, 0)
