@@ -47,7 +47,7 @@ def source(processes: Processes) -> Iterator[Source]:
     other = database_url(suffix="_source")
     name = f"{connection.settings_dict['NAME']}_source"
     with psycopg.connect(database_url(), autocommit=True) as server:
-        server.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        server.execute(f'DROP DATABASE IF EXISTS "{name}"')
         server.execute(f'CREATE DATABASE "{name}"')
         try:
             processes.start("manage.py", "migrate", "-v", "0", DATABASE_URL=other).wait(deadline=120)
@@ -58,7 +58,8 @@ def source(processes: Processes) -> Iterator[Source]:
             yield Source(url)
         finally:
             processes.close()
-            server.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+            # Without force, which may not end an autovacuum worker; the server waits for sessions that are ending.
+            server.execute(f'DROP DATABASE IF EXISTS "{name}"')
 
 
 def run(url: str, *options: str) -> list[str]:
