@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.core.exceptions import SuspiciousOperation
-from django.db import DataError
+from django.db import DataError, InterfaceError, OperationalError
 from django.http import Http404
 from rest_framework import exceptions, status
 from rest_framework.response import Response
@@ -153,11 +153,17 @@ def _common(exception: Exception, context: dict[str, Any]) -> tuple[int, str]:
             # A value that passed every check and that PostgreSQL still cannot hold is the client's.
             logger.warning("request.unstorable why=%s", exception)
             return 400, "A value of the request is out of range."
+        case OperationalError() | InterfaceError():
+            # It was away, or somebody held for too long what the request needed: the same request may work next.
+            logger.error("request.failed reason=database error=%s", str(exception).strip().split("\n")[0])
+            return 503, "The database does not answer; try again."
     logger.exception("request.crashed path=%s", getattr(request, "path", "?"), exc_info=exception)
     return 500, "The request could not be answered because of an internal error."
 
 
 def _headers(exception: Exception) -> dict[str, str]:
+    if isinstance(exception, (OperationalError, InterfaceError)):
+        return {"Retry-After": "5"}
     wait = _wait(exception) if isinstance(exception, exceptions.Throttled) else 0
     return {"Retry-After": str(wait)} if wait else {}
 

@@ -133,7 +133,7 @@ JOB_OPERATIONS: dict[tuple[str, str], dict[str, Any]] = {
         "responses": {
             "201": answer("The job.", ref("ZementisCreatedJob"), example=_CREATED),
             **service_refusals(
-                *(400, 404, 413, 415, 502, 503),
+                *(400, 404, 413, 415, 502),
                 e400={"errors": ["frequency can be either once or periodic."]},
                 e404={"errors": ["Model 'Dummy' not found."]},
             ),

@@ -79,7 +79,7 @@ def _upload(operation: str, words: str) -> dict[str, Any]:
         "responses": {
             "201": answer("The model.", ref("ZementisModel"), example=_IRIS),
             **service_refusals(
-                *(400, 409, 413, 503),
+                *(400, 409, 413),
                 e400={"errors": [invalid]},
                 e409={"errors": ["A model with the name 'Iris_CT' already exists."]},
             ),
@@ -147,7 +147,7 @@ def _switch(verb: str) -> Callable[[str], dict[str, dict[str, Any]]]:
 
 def _apply(suffix: str) -> dict[str, dict[str, Any]]:
     refused = service_refusals(
-        *(400, 404, 409, 413, 415, 503),
+        *(400, 404, 409, 413, 415),
         e400={"errors": ["Failed to parse input at record 1."]},
         e404=_NO_MODEL,
         e409={"errors": ["Model 'Iris_CT' is not active."]},

@@ -25,12 +25,12 @@ _STATUSES = {
     503: "Something that is needed does not answer at the moment.",
 }
 # Whatever is asked for may be answered so.
-_COMMON = (401, 403, 429)
+_COMMON = (401, 403, 429, 503)
 SERVICE, PLATFORM = "ZementisErrors", "PlatformError"
 # Nobody refuses so, or everybody who does has an example of its own.
 _NEVER = {
     *((SERVICE, status) for status in (401, 404, 409, 422)),
-    *((PLATFORM, status) for status in (409, 502, 503)),
+    *((PLATFORM, status) for status in (409, 502)),
 }
 _UNAUTHORIZED = {"error": "general/internalError", "message": "Not authorized!", "info": INFO}
 _CHALLENGE = {
@@ -88,7 +88,8 @@ def refusal_responses() -> dict[str, Any]:
     }
     found[f"{PLATFORM}401"]["headers"] = _CHALLENGE
     for form in (SERVICE, PLATFORM):
-        found[f"{form}429"]["headers"] = _RETRY_AFTER
+        for status in (429, 503):
+            found[f"{form}{status}"]["headers"] = _RETRY_AFTER
     return found
 
 
