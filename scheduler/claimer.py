@@ -26,14 +26,14 @@ class Claimer:
     def __init__(self, *, batch: int) -> None:
         self.batch = batch
         self._prepared: object | None = None
-        # Jobs to look past; None: nobody is known to hold a beat entry, and claims need not ask.
+        # Jobs to look past; None: nobody is known to hold anything of a job, and claims need not ask.
         self._past: set[int] | None = None
 
     def claim(self) -> int:
         """Claim up to one batch and publish it after its commit; return how many jobs were due, a batch: maybe more.
 
-        Where it has to give way to somebody who holds a beat entry, the next claims pass over what is held, and none
-        of them waits: whoever holds one entry for long would stop all jobs, since the oldest due ones come first.
+        Where it has to give way to somebody who holds a beat entry or a run, the next claims pass over what is held,
+        and none of them waits: who holds one for long would stop all jobs, since the oldest due ones come first.
         Raises what the database raises; Redis being away is no error, since the sweep publishes later.
         """
         self.prepare()

@@ -24,6 +24,7 @@ from scheduler.calendars import store as calendars
 from scheduler.due import Batch, DueJob, Row, missed, to_microseconds
 from scheduler.endings import ask_to_stop, end_queued_locked, release_held
 from scheduler.exceptions import UnknownJobType
+from scheduler.held import held
 from scheduler.messages import REPUBLISH_SECONDS, Hint
 from scheduler.models import Reason, Status, Trigger
 from scheduler.overlap import Decision
@@ -40,7 +41,7 @@ MOST_SECONDS = 1.0
 class Claimed:
     """What one claim did: hints to publish after its commit, and how many jobs were due, settled or left for later.
 
-    Not among them are those it passed over, whose beat entry somebody holds.
+    Not among them are those it passed over, of which somebody holds something.
     """
 
     hints: tuple[Hint, ...]
@@ -70,42 +71,24 @@ SELECT id, expression, zone, run_at, starts_at, ends_at, misfire, misfire_grace_
 def claim(*, limit: int, past: Collection[int] | None = None) -> Claimed:
     """Claim up to ``limit`` due jobs and commit. Publish the hints afterwards with ``messages.publish``.
 
-    A claim takes nobody to hold a beat entry and waits for who does, as long as its connection lets it. With ``past``
-    it asks first and waits for none: it passes over the jobs whose entry is held, and looks past those named.
+    A claim waits for whoever holds a beat entry it writes, or a run it replaces, for as long as its connection lets it.
+    With ``past`` it asks first and waits for none: it passes over the jobs of which something is held, and looks past
+    those named.
     """
     began = time.perf_counter()
     with transaction.atomic(), connection.cursor() as cursor:
         if past is None:
             cursor.execute(_DUE, [limit])
-            locked, held = cursor.fetchall(), set[int]()
+            locked, passed_over = cursor.fetchall(), set[int]()
         else:
             cursor.execute(_DUE_PAST, [integers(past), limit])
             found = cursor.fetchall()
-            entries = _held(cursor, [state[5] for state in found if state[5] is not None])
-            locked = [state for state in found if state[5] not in entries]
-            held = {state[0] for state in found if state[5] in entries}
+            passed_over = held(cursor, {state[0]: state[5] for state in found}) if found else set()
+            locked = [state for state in found if state[0] not in passed_over]
         claimed = _claim(cursor, locked, now=locked[0][6]) if locked else Claimed((), 0)
     metrics.TICKS.add()
     metrics.TICK.observe(time.perf_counter() - began)
-    return replace(claimed, passed_over=tuple(held)) if held else claimed
-
-
-_FREE_ENTRIES = (
-    "SELECT id, clocked_id FROM django_celery_beat_periodictask WHERE id = ANY(%s::int[]) FOR NO KEY UPDATE SKIP LOCKED"
-)
-_FREE_CLOCKS = (
-    "SELECT id FROM django_celery_beat_clockedschedule WHERE id = ANY(%s::int[]) FOR NO KEY UPDATE SKIP LOCKED"
-)
-
-
-def _held(cursor: Any, entries: Sequence[int]) -> set[int]:
-    """Lock beat entries and their clocks, and return the entries of which somebody else holds either."""
-    cursor.execute(_FREE_ENTRIES, [integers(entries)])
-    clock_of: dict[int, int | None] = dict(cursor.fetchall())
-    clocks = {clock for clock in clock_of.values() if clock is not None}
-    cursor.execute(_FREE_CLOCKS, [integers(clocks)])
-    held_clocks = clocks - {row[0] for row in cursor.fetchall()}
-    return {entry for entry in entries if entry not in clock_of or clock_of[entry] in held_clocks}
+    return replace(claimed, passed_over=tuple(passed_over)) if passed_over else claimed
 
 
 def lock(cursor: Any, job_pk: int) -> DueJob | None:
