@@ -348,9 +348,12 @@ def release_held(cursor: Any, job_pk: int) -> None:
 
 
 def end_queued(execution_id: int, job_pk: int, *, status: Status, message: str, reason: Reason | None = None) -> bool:
-    """End an execution that is still queued. Return False where it is not."""
+    """End an execution that is still queued. Return False where it is not.
+
+    Raises ``OperationalError`` (see ``connections.gave_way``) where somebody holds its job for longer than a moment.
+    """
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT 1 FROM scheduler_jobstate WHERE job_id = %s FOR UPDATE", [job_pk])
+        lock_states(cursor, [job_pk])
         return end_queued_locked(cursor, execution_id, job_pk, status=status, message=message, reason=reason)
 
 

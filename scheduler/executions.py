@@ -18,6 +18,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
 
 from scheduler import deeds, limits, messages
+from scheduler.connections import gave_way
 from scheduler.endings import (
     Ending,
     ask_to_stop,
@@ -142,7 +143,15 @@ def _expire(ids: Sequence[int]) -> None:
         .values_list("pk", "job_id")
     )
     for execution_id, job_id in late:
-        end_queued(execution_id, job_id, status=Status.SKIPPED, reason=Reason.EXPIRED, message="not started in time")
+        try:
+            end_queued(
+                execution_id, job_id, status=Status.SKIPPED, reason=Reason.EXPIRED, message="not started in time"
+            )
+        except OperationalError as error:
+            if not gave_way(error):
+                raise
+            # Nobody holds yet what has been started: it must not wait. The late ones are looked at again.
+            return
 
 
 def give_back(ids: Sequence[int]) -> None:

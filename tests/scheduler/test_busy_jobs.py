@@ -128,3 +128,15 @@ def test_lost_runs_are_rescued_while_somebody_holds_the_row_of_another() -> None
         assert in_thread(executions.rescue).result(deadline=5) == 1
     assert [row(run.execution_id).status for run in runs] == [Status.RUNNING, Status.FAILED]
     assert executions.rescue() == 1
+
+
+def test_runs_are_started_while_somebody_holds_the_job_of_one_that_expired() -> None:
+    busy, free = a_job(expires_seconds=60), a_job()
+    late, run = jobs.run_now(busy, by="tester"), jobs.run_now(free, by="tester")
+    Execution.objects.filter(pk=late.pk).update(scheduled_for=late.scheduled_for - timedelta(seconds=61))
+    with holding(busy):
+        begun = in_thread(lambda: executions.start([late.pk, run.pk], worker="w")).result(deadline=5)
+    assert isinstance(begun, list)
+    assert [one.execution_id for one in begun] == [run.pk]
+    assert row(late.pk).status == Status.QUEUED
+    assert (executions.start([late.pk], worker="w"), row(late.pk).status) == ([], Status.SKIPPED)
