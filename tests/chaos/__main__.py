@@ -54,17 +54,33 @@ def _hurt(fleet: Fleet, faults: list[Fault], people: object, *, seconds: float) 
     assert isinstance(people, People)
     began = time.monotonic()
     struck: Counter[str] = Counter()
-    waiting = list(faults)
-    while (passed := time.monotonic() - began) < seconds:
-        while waiting and waiting[0].at <= passed:
-            fault = waiting.pop(0)
+
+    failed: list[Exception] = []
+
+    def strike_all() -> None:
+        try:
+            strike()
+        except Exception as error:
+            failed.append(error)
+
+    def strike() -> None:
+        for fault in faults:
+            PAUSE.wait(max(began + fault.at - time.monotonic(), 0.0))
             victim = fleet.strike(fault)
             if victim is not None:
                 struck[fault.kind.value] += 1
+                passed = time.monotonic() - began
                 print(f"{passed:6.1f} s  {victim}: {fault.kind.value}, {fault.away:.1f} s", flush=True)
+
+    # Beside the people, who wait while PostgreSQL stands still.
+    striking = threading.Thread(target=strike_all, name="strike", daemon=True)
+    striking.start()
+    while striking.is_alive() or time.monotonic() - began < seconds:
         if not _try(people.act):
             PAUSE.wait(0.1)
         PAUSE.wait(0.1)
+    if failed:
+        raise failed[0]
     return struck
 
 
@@ -89,7 +105,7 @@ def _settle(fleet: Fleet) -> bool:
     """Bring everything back, let nothing new fall due, and wait until no run is open; return whether that came."""
     from django.db import connection
 
-    from scheduler.models import Execution
+    from scheduler.models import Execution, Removal
     from tests.chaos.population import pause_all
 
     fleet.heal()
@@ -99,7 +115,7 @@ def _settle(fleet: Fleet) -> bool:
         PAUSE.wait(0.2)
     while time.monotonic() < deadline:
         fleet.revive()
-        if not Execution.objects.open().exists():
+        if not Execution.objects.open().exists() and not Removal.objects.exists():
             return True
         PAUSE.wait(0.2)
     return False

@@ -245,8 +245,30 @@ _SETTLED = {
         SELECT format('execution %s of job %s is %s, ready %s, publish %s, lease %s', id, job_id,
                       CASE status WHEN 0 THEN 'queued' ELSE 'running' END, ready_at, publish_at, lease_until)
           FROM scheduler_execution WHERE status < 2""",
+    # At rest, where nobody changed limits meanwhile: a limit that was lowered lets what ran before go on.
+    "runs under a limit stay within it": """
+        WITH ran AS (
+            SELECT e.concurrency_key, e.started_at, e.ended_at FROM scheduler_execution e
+             WHERE e.concurrency_key <> '' AND e.status IN (2, 3, 4, 6) AND e.started_at IS NOT NULL
+               AND e.attempt > (SELECT count(*) FROM scheduler_attempt a WHERE a.execution_id = e.id)
+        ), steps AS (
+            SELECT concurrency_key, started_at AS at, 1 AS step FROM ran
+             UNION ALL SELECT concurrency_key, ended_at, -1 FROM ran
+        ), counted AS (
+            SELECT concurrency_key, sum(step) OVER (PARTITION BY concurrency_key ORDER BY at, step) AS runs FROM steps
+        )
+        SELECT format('%s had %s runs at once, its limit is %s', c.concurrency_key, max(c.runs), l.runs)
+          FROM counted c JOIN scheduler_limit l ON l.key = c.concurrency_key
+         GROUP BY c.concurrency_key, l.runs HAVING max(c.runs) > l.runs""",
+    "a deleted job leaves nothing": """
+        SELECT format('job %s: %s executions', e.job_id, count(*)) FROM scheduler_execution e
+         WHERE NOT EXISTS (SELECT 1 FROM scheduler_job j WHERE j.id = e.job_id) GROUP BY e.job_id""",
 }
 _AT_WORK = {
+    "what a deleted job left is to be removed": """
+        SELECT format('job %s: %s executions', e.job_id, count(*)) FROM scheduler_execution e
+         WHERE NOT EXISTS (SELECT 1 FROM scheduler_job j WHERE j.id = e.job_id)
+           AND NOT EXISTS (SELECT 1 FROM scheduler_removal r WHERE r.job_id = e.job_id) GROUP BY e.job_id""",
     "nobody holds a run whose lease ran out long ago": """
         SELECT format('execution %s since %s', id, lease_until)
           FROM scheduler_execution WHERE status = 1 AND lease_until < now() - interval '1 minute'""",
@@ -267,7 +289,8 @@ _EFFECTS = {
     "an effect belongs to an attempt that was made": """
         SELECT format('execution %s attempt %s; the row says %s', f.execution_id, f.attempt, e.attempt)
           FROM chaos_effect f LEFT JOIN scheduler_execution e ON e.id = f.execution_id
-         WHERE e.id IS NULL OR f.attempt > e.attempt OR f.attempt < 1""",
+         WHERE f.attempt > e.attempt OR f.attempt < 1
+            OR (e.id IS NULL AND EXISTS (SELECT 1 FROM scheduler_job j WHERE j.id = f.job_id))""",
     "a run that succeeded did its work once in its last attempt": """
         SELECT format('execution %s: %s finished effects in attempt %s', e.id, count(f.id), e.attempt)
           FROM scheduler_execution e

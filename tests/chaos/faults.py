@@ -22,6 +22,7 @@ class Kind(Enum):
     EMPTY_REDIS = "SIGKILL to Redis, started without its data"
     RESTART_POSTGRES = "PostgreSQL stopped fast, started"
     CRASH_POSTGRES = "PostgreSQL stopped immediately, started"
+    FREEZE_POSTGRES = "SIGSTOP to all of PostgreSQL, SIGCONT later"
     CUT_CONNECTIONS = "every connection to PostgreSQL cut"
     CUT_HOST = "the link of a worker's host down, up later"
 
@@ -40,6 +41,7 @@ _KINDS: dict[Kind, tuple[int, float, float]] = {
     Kind.EMPTY_REDIS: (2, 0.0, 4.0),
     Kind.RESTART_POSTGRES: (1, 0.0, 3.0),
     Kind.CRASH_POSTGRES: (2, 0.0, 3.0),
+    Kind.FREEZE_POSTGRES: (3, 0.5, 9.0),
     Kind.CUT_CONNECTIONS: (2, 0.0, 0.0),
 }
 # Where a worker has a host of its own: up to several leases, and longer than a dead connection is borne.

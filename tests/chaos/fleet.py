@@ -27,6 +27,7 @@ from jobsite.embedded.redis import Redis
 from jobsite.embedded.service import Service
 from tests.chaos.faults import Fault, Kind
 from tests.chaos.relay import Relay
+from tests.live.servers import send_all
 
 ROOT = Path(__file__).resolve().parents[2]
 LEASE_SECONDS = 4
@@ -120,6 +121,7 @@ class Server:
     def __init__(self, service: Callable[[], Service], log: Path) -> None:
         self._service, self._log = service, log
         self._running: tuple[Service, subprocess.Popen[bytes]] | None = None
+        self.frozen = False
 
     @property
     def alive(self) -> bool:
@@ -128,10 +130,23 @@ class Server:
     def start(self) -> None:
         if not self.alive:
             service = self._service()
-            self._running = service, service.start(self._log)
+            self._running, self.frozen = (service, service.start(self._log)), False
+
+    def freeze(self) -> None:
+        """Stop it and its children where they are."""
+        if self._running is not None and self.alive:
+            self.frozen = True
+            send_all(self._running[1].pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on, where it stands still."""
+        if self._running is not None and self.alive and self.frozen:
+            send_all(self._running[1].pid, signal.SIGCONT)
+        self.frozen = False
 
     def end(self, signum: signal.Signals) -> None:
         """End it with a signal and wait until it is gone."""
+        self.thaw()
         if self._running is not None:
             process = self._running[1]
             if process.poll() is None:
@@ -293,7 +308,7 @@ class Fleet:
                 return self._strike_program(fault, self.beats)
             if fault.kind in (Kind.KILL_WORKER, Kind.FREEZE_WORKER, Kind.STOP_WORKER):
                 return self._strike_program(fault, self.workers)
-            if fault.kind in (Kind.RESTART_POSTGRES, Kind.CRASH_POSTGRES, Kind.CUT_CONNECTIONS):
+            if fault.kind in (Kind.RESTART_POSTGRES, Kind.CRASH_POSTGRES, Kind.CUT_CONNECTIONS, Kind.FREEZE_POSTGRES):
                 return self._strike_postgres(fault)
             return self._strike_redis(fault)
 
@@ -325,6 +340,12 @@ class Fleet:
     def _strike_postgres(self, fault: Fault) -> str | None:
         if not self.postgres.alive:
             return None
+        if fault.kind in (Kind.CUT_CONNECTIONS, Kind.FREEZE_POSTGRES) and self.postgres.frozen:
+            return None
+        if fault.kind is Kind.FREEZE_POSTGRES:
+            self.postgres.freeze()
+            self._later(fault.away, self.postgres.thaw)
+            return "postgres"
         if fault.kind is Kind.CUT_CONNECTIONS:
             with psycopg.connect(self._postgres_files.url("postgres", role="postgres"), autocommit=True) as connection:
                 connection.execute(
@@ -362,6 +383,7 @@ class Fleet:
         """Bring everything back at once."""
         with self._lock:
             self._medic.forget()
+            self.postgres.thaw()
             self.postgres.start()
             self.redis.start()
             for program in (*self.beats, *self.workers):

@@ -40,7 +40,11 @@ class ChaosJob:
 
         try:
             effect = Effect._default_manager.create(
-                execution_id=context.execution_id, attempt=context.attempt, token=context.token, pid=os.getpid()
+                job_id=context.job_pk,
+                execution_id=context.execution_id,
+                attempt=context.attempt,
+                token=context.token,
+                pid=os.getpid(),
             )
             self._work(arguments, context)
             if context.attempt <= arguments.get("fail_attempts", 0):

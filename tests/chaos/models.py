@@ -7,6 +7,7 @@ from django.db.models.functions import Now
 class Effect(models.Model):
     """One time the work of an execution was begun, and when it was done."""
 
+    job_id = models.BigIntegerField(help_text="Its executions are gone when the job was deleted.")
     execution_id = models.BigIntegerField(db_index=True)
     attempt = models.IntegerField()
     token = models.BigIntegerField()

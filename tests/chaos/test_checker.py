@@ -13,8 +13,8 @@ from tests.scheduler.factories import a_job
 pytestmark = pytest.mark.django_db
 
 EFFECTS = """
-CREATE TABLE chaos_effect (id bigserial, execution_id bigint, attempt int, token bigint, pid int, began_at timestamptz,
-                           done_at timestamptz)
+CREATE TABLE chaos_effect (id bigserial, job_id bigint, execution_id bigint, attempt int, token bigint, pid int,
+                           began_at timestamptz, done_at timestamptz)
 """
 
 
@@ -123,6 +123,43 @@ def test_each_rule_is_seen_broken(rule: str, damage: str) -> None:
     a_job_that_fired()
     execute(damage)
     assert rule in broken_rules()
+
+
+def test_more_runs_at_once_than_their_limit_are_seen() -> None:
+    a_job_that_fired()
+    execute(
+        "INSERT INTO scheduler_limit (key, runs) VALUES ('k', 2); UPDATE scheduler_execution SET concurrency_key='k'"
+    )
+    assert broken_rules() == set()
+    execute(
+        "UPDATE scheduler_execution SET started_at = now() - interval '1 minute', ended_at = now()"
+        " WHERE number IN (1, 2)"
+    )
+    execute(
+        "UPDATE scheduler_execution SET started_at = now() - interval '2 minutes',"
+        " ended_at = now() - interval '1 minute' WHERE number > 2"
+    )
+    assert "runs under a limit stay within it" in broken_rules()
+    execute("UPDATE scheduler_execution SET concurrency_key = '' WHERE number > 3")
+    assert broken_rules() == set()
+    execute("UPDATE scheduler_execution SET ended_at = ended_at + interval '1 second' WHERE number = 3")
+    assert broken_rules() == {"runs under a limit stay within it"}
+
+
+def test_what_a_deleted_job_left_is_seen() -> None:
+    jobs.delete(a_job_that_fired(), by="tester")
+    assert (broken_rules(settled=False), broken_rules()) == (set(), {"a deleted job leaves nothing"})
+    execute("DELETE FROM scheduler_removal")
+    assert broken_rules(settled=False) == {"what a deleted job left is to be removed"}
+
+
+def test_an_effect_that_outlived_its_job_is_nobody_s_and_one_without_a_run_is_seen() -> None:
+    a_job_that_fired()
+    execute(EFFECTS)
+    execute("INSERT INTO chaos_effect (job_id, execution_id, attempt) VALUES (-1, -1, 1)")
+    assert broken_rules() == set()
+    execute("UPDATE chaos_effect SET job_id = (SELECT id FROM scheduler_job)")
+    assert broken_rules() == {"an effect belongs to an attempt that was made"}
 
 
 def test_what_stays_open_is_seen() -> None:

@@ -11,6 +11,7 @@ class Migration(migrations.Migration):
             name="Effect",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("job_id", models.BigIntegerField(help_text="Its executions are gone when the job was deleted.")),
                 ("execution_id", models.BigIntegerField(db_index=True)),
                 ("attempt", models.IntegerField()),
                 ("token", models.BigIntegerField()),
