@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
 
 from scheduler import deeds, limits, messages
-from scheduler.connections import gave_way
+from scheduler.connections import LOCK_TIMEOUT, gave_way
 from scheduler.endings import (
     Ending,
     ask_to_stop,
@@ -54,7 +54,15 @@ UPDATE scheduler_execution e
    AND (%(limited)s OR e.concurrency_key = '')
    AND (j.expires_seconds IS NULL OR e.attempt > 0
         OR e.scheduled_for + make_interval(secs => j.expires_seconds) > now())
+   AND {{}}
 RETURNING {_STARTED}
+"""  # noqa: S608 - constant text
+# Waits for a row that somebody holds for a moment at most: what has been started meanwhile is in nobody's hands.
+_START_ALL = _START.format(f"(SELECT set_config('lock_timeout', '{LOCK_TIMEOUT}', true)) <> ''")
+_START_FREE = f"""
+WITH free AS MATERIALIZED (
+    SELECT id FROM scheduler_execution WHERE id = ANY(%(ids)s) AND status = 0 FOR NO KEY UPDATE SKIP LOCKED
+){_START.format("e.id IN (SELECT id FROM free)")}
 """  # noqa: S608 - constant text
 
 _ADOPT = f"""
@@ -76,14 +84,20 @@ def start(ids: Sequence[int], *, worker: str, token: int | None = None) -> list[
     """
     token = new_token() if token is None else token
     with connection.cursor() as cursor:
-        started = _start(cursor, ids, worker=worker, token=token)
+        try:
+            started = _start(cursor, ids, worker=worker, token=token)
+        except OperationalError as error:
+            if connection.in_atomic_block or not gave_way(error):
+                raise
+            # The sweep has those looked at again that somebody holds.
+            started = _start(cursor, ids, worker=worker, token=token, statement=_START_FREE)
     if len(started) < len(ids):
         left = _without(ids, started)
         try:
             for key, waiting in limits.waiting(left).items():
                 with transaction.atomic(), connection.cursor() as cursor:
                     admitted = limits.admit(cursor, key, waiting)
-                    more = _start(cursor, admitted, worker=worker, token=token, limited=True) if admitted else []
+                    more = _start_limited(cursor, admitted, worker=worker, token=token) if admitted else []
                     if len(admitted) < len(waiting):
                         limits.line_up(cursor, waiting[len(admitted) :])
                 started += more
@@ -112,9 +126,15 @@ def _without(ids: Sequence[int], started: Sequence[Started]) -> list[int]:
     return [execution_id for execution_id in ids if execution_id not in taken]
 
 
-def _start(cursor: Any, ids: Sequence[int], *, worker: str, token: int, limited: bool = False) -> list[Started]:
+def _start_limited(cursor: Any, ids: Sequence[int], *, worker: str, token: int) -> list[Started]:
+    return _start(cursor, ids, worker=worker, token=token, limited=True, statement=_START_FREE)
+
+
+def _start(
+    cursor: Any, ids: Sequence[int], *, worker: str, token: int, limited: bool = False, statement: str = _START_ALL
+) -> list[Started]:
     cursor.execute(
-        _START,
+        statement,
         {
             "ids": list(ids),
             "limited": limited,

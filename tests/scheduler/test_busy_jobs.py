@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from scheduler import executions, jobs, runner
+from scheduler import executions, jobs, limits, runner
 from scheduler.connections import gave_way
 from scheduler.endings import Busy, Ending
 from scheduler.job_types import Outcome
@@ -140,3 +140,24 @@ def test_runs_are_started_while_somebody_holds_the_job_of_one_that_expired() -> 
     assert [one.execution_id for one in begun] == [run.pk]
     assert row(late.pk).status == Status.QUEUED
     assert (executions.start([late.pk], worker="w"), row(late.pk).status) == ([], Status.SKIPPED)
+
+
+def test_runs_are_started_while_somebody_holds_the_row_of_another() -> None:
+    job = a_job(overlap="allow")
+    held, free = jobs.run_now(job, by="tester"), jobs.run_now(job, by="tester")
+    with holding_run(held.pk):
+        begun = in_thread(lambda: executions.start([held.pk, free.pk], worker="w")).result(deadline=5)
+    assert isinstance(begun, list)
+    assert [run.execution_id for run in begun] == [free.pk]
+    assert [run.execution_id for run in executions.start([held.pk, free.pk], worker="w")] == [held.pk]
+
+
+def test_runs_under_a_limit_are_started_while_somebody_holds_the_row_of_another() -> None:
+    limits.set_limit("slow", 5)
+    job = a_job(overlap="allow", concurrency_key="slow")
+    held, free = jobs.run_now(job, by="tester"), jobs.run_now(job, by="tester")
+    with holding_run(held.pk):
+        begun = in_thread(lambda: executions.start([held.pk, free.pk], worker="w")).result(deadline=5)
+    assert isinstance(begun, list)
+    assert [run.execution_id for run in begun] == [free.pk]
+    assert [run.execution_id for run in executions.start([held.pk], worker="w")] == [held.pk]
