@@ -6,8 +6,10 @@ from datetime import datetime, timedelta
 
 import pytest
 from django.db import connection
+from kombu.entity import Queue
 from redis import Redis
 
+from jobsite.celery import app
 from scheduler import clock, jobs
 from scheduler.models import Execution, Job, Status
 from tests.live.servers import own_postgres, own_redis
@@ -71,6 +73,21 @@ def test_redis_flushed_and_then_gone_for_a_minute_and_back_empty_costs_no_run_an
         all_ran_once(made, pass_seconds(4))
         assert latest_start(made) < outage + timedelta(seconds=5) + NOISE
         assert [process.returncode for process in (*beats, worker)] == [None] * 3
+
+
+def test_a_worker_whose_acknowledgements_redis_did_not_take_has_its_places_back() -> None:
+    with own_redis() as server, app.connection_for_read(server.url) as link:
+        channel = link.default_channel
+        channel.basic_qos(0, 1, False)
+        queue = Queue("services", channel=channel)  # type: ignore[no-untyped-call]
+        queue.declare()  # type: ignore[no-untyped-call]
+        link.Producer().publish({}, routing_key="services")
+        message = queue.get()  # type: ignore[no-untyped-call]
+        assert (message is not None, channel.qos.can_consume()) == (True, False)
+        server.kill()
+        with pytest.raises(link.connection_errors):
+            message.ack()
+        assert channel.qos.can_consume()
 
 
 def test_a_frozen_redis_keeps_no_beat_from_claiming(processes: Processes) -> None:
