@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from celery.utils.time import maybe_make_aware
@@ -25,19 +26,47 @@ logger = logging.getLogger(__name__)
 DUTY = "stock entries"
 LEASE_SECONDS = 6
 LONGEST_WAIT_SECONDS = 1.0
+# An answer that took longer says too little about when it was given.
+LONGEST_ROUND_TRIP = timedelta(seconds=1)
 
 _LEAD = """
 INSERT INTO scheduler_leader (duty, holder, until) VALUES (%s, %s, clock_timestamp() + make_interval(secs => %s))
 ON CONFLICT (duty) DO UPDATE SET holder = excluded.holder, until = excluded.until
  WHERE scheduler_leader.holder = excluded.holder OR scheduler_leader.until < clock_timestamp()
+RETURNING clock_timestamp()
 """
 
 
+class DatabaseTime:
+    """The database's time without a question at every look: the host's, by how much that was off when last told."""
+
+    def __init__(self) -> None:
+        self._ahead = timedelta(0)
+
+    def set(self, instant: datetime, *, asked: datetime, answered: datetime) -> None:
+        """Take over that it was ``instant`` between two times of the host."""
+        if answered - asked <= LONGEST_ROUND_TRIP:
+            self._ahead = instant - (asked + (answered - asked) / 2)
+
+    def of(self, host: datetime) -> datetime:
+        """Return what the database's clock shows when the host's shows ``host``, aware or not as that is."""
+        if host.tzinfo is None:
+            return host + self._ahead
+        return (host.astimezone(UTC) + self._ahead).astimezone(host.tzinfo)
+
+
+database_time = DatabaseTime()
+
+
 def lead(duty: str, holder: str, *, seconds: float) -> bool:
-    """Take or renew the lease on ``duty``. Return False where another holds it."""
+    """Take or renew the lease on ``duty``, and set ``database_time``. Return False where another holds it."""
     with connection.cursor() as cursor:
+        asked = datetime.now(UTC)
         cursor.execute(_LEAD, [duty, holder, seconds])
-        return bool(cursor.rowcount)
+        row = cursor.fetchone()
+    if row is not None:
+        database_time.set(row[0], asked=asked, answered=datetime.now(UTC))
+    return row is not None
 
 
 class StockEntry(ModelEntry):  # type: ignore[misc]
@@ -47,6 +76,12 @@ class StockEntry(ModelEntry):  # type: ignore[misc]
         # ModelEntry fills in a missing last_run_at on the model itself.
         self.stored_last_run_at = getattr(model, "stored_last_run_at", model.last_run_at)
         super().__init__(model, app=app)
+        # A host's clock that is wrong must not be stored as when an entry last ran: the next beat goes by that.
+        host_now = self.schedule.nowfun or self.schedule.app.now
+        self.schedule.nowfun = lambda: database_time.of(host_now())
+
+    def _default_now(self) -> datetime:
+        return database_time.of(super()._default_now())
 
 
 class StockScheduler(DatabaseScheduler):  # type: ignore[misc]

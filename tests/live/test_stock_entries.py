@@ -85,6 +85,22 @@ def test_entries_of_every_kind_fire_once_across_beats_also_when_the_elected_one_
     assert (once.enabled, once.total_run_count) == (False, 0)
 
 
+def test_an_elected_beat_whose_host_s_clock_is_fast_leaves_the_next_one_nothing_to_wait_for(
+    processes: Processes, broker: Redis
+) -> None:
+    steady = an_entry("steady", interval=IntervalSchedule.objects.create(every=1, period="seconds"))
+    soon = clock.exact_now() + timedelta(seconds=60)
+    clocked = an_entry("clocked", clocked=ClockedSchedule.objects.create(clocked_time=soon), one_off=True)
+    fast = processes.start("-m", "tests.live.shifted", "300", "beat", "--pidfile", "")
+    wait_for(lambda: fires(steady) >= 3, what="three fires of the interval", deadline=30)
+    before = fires(steady)
+    assert steady.last_run_at <= clock.exact_now()
+    fast.kill()
+    processes.beat()
+    wait_for(lambda: fires(steady) >= before + 2, deadline=15, what="fires from a beat whose clock is right")
+    assert fires(clocked) == 0
+
+
 def test_an_entry_that_is_edited_follows_at_once_and_a_job_s_own_is_left_to_the_clock(
     processes: Processes, broker: Redis
 ) -> None:
