@@ -89,7 +89,12 @@ class Recovery:
         """Take the turn or keep it; where it was lost on the way, as by another flush, all begins anew."""
         if client.set(TURN_KEY, self._name, nx=True, ex=TURN_SECONDS):
             self._left = None
-            return True
+            if client.get(SERVER_KEY) != server.encode():
+                return True
+            # Between our look and the turn, another beat came to the end: nothing is left to publish.
+            client.delete(TURN_KEY)
+            self.under_way = False
+            return False
         if client.get(TURN_KEY) != self._name.encode():
             return False
         client.expire(TURN_KEY, TURN_SECONDS)

@@ -166,8 +166,10 @@ def all_closed(cursor: Any, wanted: Sequence[tuple[Sequence[int], str]]) -> list
 
 def _present(versions: dict[int, int]) -> dict[int, Calendar]:
     """Return the calendars at these versions or newer ones."""
-    stale = [pk for pk, version in versions.items() if pk not in _rows or _rows[pk].version != version]
-    found = {pk: _rows[pk] for pk in versions if pk not in stale}
+    # Looked up once each: another thread may forget them all in between.
+    known = {pk: row for pk in versions if (row := _rows.get(pk)) is not None}
+    found = {pk: row for pk, row in known.items() if row.version == versions[pk]}
+    stale = [pk for pk in versions if pk not in found]
     for row in Calendar.objects.filter(pk__in=stale).defer("ical") if stale else ():
         if len(_rows) >= _MOST_REMEMBERED:
             _rows.clear()
@@ -199,7 +201,7 @@ def warm() -> None:
     """Work out the days of calendars that this process does not know yet, so that no claim waits for that."""
     today = clock.now().date()
     versions = dict(Calendar.objects.values_list("pk", "version")[:_MOST_REMEMBERED])
-    fresh = [pk for pk, version in versions.items() if pk not in _rows or _rows[pk].version != version]
-    for row in _present({pk: versions[pk] for pk in fresh}).values():
+    known = {pk: row.version for pk in versions if (row := _rows.get(pk)) is not None}
+    for row in _present({pk: version for pk, version in versions.items() if known.get(pk) != version}).values():
         for year in (today.year, today.year + 1):
             days_of(row, "UTC").closure(date(year, 1, 1))

@@ -150,6 +150,23 @@ def test_one_beat_publishes_what_redis_lost_and_another_only_where_it_dies_over_
     assert list(dict.fromkeys(waiting(broker))) == fresh
 
 
+def test_a_beat_that_takes_the_turn_just_as_another_has_come_to_the_end_publishes_nothing_again(
+    sweep: Sweep, broker: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = a_job(overlap="allow")
+    fresh = [jobs.run_now(job, by="tester").pk for _ in range(5)]
+    broker.flushdb()
+    other, is_my_turn = Sweep(), recovery.Recovery._is_my_turn
+
+    def late(self: recovery.Recovery, client: Redis, server: str) -> bool:
+        monkeypatch.setattr(recovery.Recovery, "_is_my_turn", is_my_turn)
+        assert other(limit=10) == 5
+        return is_my_turn(self, client, server)
+
+    monkeypatch.setattr(recovery.Recovery, "_is_my_turn", late)
+    assert (sweep(limit=10), waiting(broker), broker.get(recovery.TURN_KEY)) == (0, fresh, None)
+
+
 def test_a_second_loss_while_the_first_is_mended_begins_it_anew(
     sweep: Sweep, broker: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -306,6 +306,23 @@ def test_there_are_only_so_many_calendars_as_a_form_can_list(monkeypatch: pytest
     assert edited(first, dates="05-01").version == 2
 
 
+def test_a_thread_that_forgets_all_calendars_beside_a_claim_does_not_end_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    class ForgottenBeside(dict[int, Calendar]):
+        """What is remembered, and is gone as soon as one has asked whether it is there."""
+
+        def __contains__(self, pk: object) -> bool:
+            there = super().__contains__(pk)
+            self.clear()
+            return there
+
+    calendar = a_calendar(dates=ALWAYS)
+    calendar.refresh_from_db()
+    monkeypatch.setattr(store, "_rows", ForgottenBeside({calendar.pk: calendar}))
+    closed_days = store.closed([calendar.pk], "UTC")
+    assert closed_days is not None
+    assert closed_days.closure_at(clock.now()) is not None
+
+
 def test_days_are_worked_out_before_a_claim_asks() -> None:
     calendar = a_calendar(country="DE", dates=ALWAYS)
     store.warm()
