@@ -85,7 +85,7 @@ def test_a_claimer_whose_connection_was_ended_claims_the_next_burst(broker: Redi
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
             )
         due(a_job())
 

@@ -311,11 +311,10 @@ def test_a_request_that_replaces_runs_gives_way_to_who_locked_them_in_another_or
 
     def backwards() -> None:
         with transaction.atomic(), connection.cursor() as cursor:
-            # The other one is to find the deadlock.
-            cursor.execute("SET LOCAL deadlock_timeout = '20s'")
             cursor.execute("SELECT 1 FROM scheduler_execution WHERE id = %s FOR UPDATE", [second.execution_id])
             locked.set()
             wait_for(waiting_for_a_lock, every=0.01, what="the request waits for the second run")
+            # Waits later, so that it is the other one that finds the deadlock or runs out of patience.
             cursor.execute("SELECT 1 FROM scheduler_execution WHERE id = %s FOR UPDATE", [first.execution_id])
 
     locked = threading.Event()

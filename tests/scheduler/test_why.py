@@ -1,6 +1,7 @@
 """Why did it (not) run: the answer, and the rows it rests on."""
 
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 import pytest
 from django.db import connection
@@ -17,9 +18,20 @@ pytestmark = pytest.mark.django_db
 HOURLY = "0 0 * * * ?"
 
 
+@cache
+def this_minute() -> datetime:
+    """The minute in which the test began, also where the next one begins meanwhile."""
+    return clock.now().replace(second=0, microsecond=0)
+
+
+@pytest.fixture(autouse=True)
+def a_new_minute() -> None:
+    this_minute.cache_clear()
+
+
 def last_minute(back: int = 0) -> datetime:
     """The minute that began last, or one so many before it."""
-    return clock.now().replace(second=0, microsecond=0) - timedelta(minutes=back)
+    return this_minute() - timedelta(minutes=back)
 
 
 def an_old_job(*, days: int = 10, **changes: object) -> Job:
