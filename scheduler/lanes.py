@@ -78,10 +78,15 @@ class Lanes:
         self._drained = False
         self._seconds_per_run = 1.0
 
-    def run(self, ids: Sequence[int], *, priority: int = USUAL_PRIORITY) -> None:
-        """Run ``ids`` as far as they are still queued; return when all of them are over or handed on."""
+    def run(self, ids: Sequence[int], *, priority: int = USUAL_PRIORITY) -> list[int]:
+        """Run ``ids`` as far as they are still queued; return when all of them are over or handed on.
+
+        After ``drain`` nothing is taken any more: a message that was on its way then comes back whole.
+        """
         errand = Errand(ids)
         with self._changed:
+            if self._drained:
+                return list(ids)
             for execution_id in ids:
                 heapq.heappush(self._pending, (priority, next(self._arrivals), execution_id, errand))
             waiting = len(self._pending) + len(self._started)
@@ -92,6 +97,7 @@ class Lanes:
             self._changed.notify(len(ids))
         while not errand.done.wait(HOLD_SECONDS):
             self._hand_rest_on(errand)
+        return []
 
     def _hand_rest_on(self, errand: Errand) -> None:
         """Give away what of ``errand`` no lane has begun."""

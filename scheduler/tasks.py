@@ -7,7 +7,7 @@ from typing import Any
 
 from celery import shared_task
 
-from scheduler import jobs, runner, worker
+from scheduler import executions, jobs, runner, worker
 from scheduler.lanes import USUAL_PRIORITY
 from scheduler.models import Job
 
@@ -28,7 +28,10 @@ def run(task: Any, ids: list[int]) -> None:
         runner.run_all(ids)
     else:
         priority = (task.request.delivery_info or {}).get("priority")
-        lanes.run(ids, priority=USUAL_PRIORITY if priority is None else int(priority))
+        left = lanes.run(ids, priority=USUAL_PRIORITY if priority is None else int(priority))
+        if left:
+            # They came as the worker was asked to stop: somebody else's at once.
+            executions.give_back(left)
 
 
 @shared_task(name="scheduler.run_job", acks_late=False, ignore_result=True)

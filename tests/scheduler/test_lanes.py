@@ -122,12 +122,21 @@ def test_what_was_not_begun_is_given_back_when_drained() -> None:
     first = run_in_thread(lanes, [1])
     assert entered.wait(DEADLINE)
     waiting = run_in_thread(lanes, [2, 3])
-    while not (drained := lanes.drain()):
-        assert waiting.is_alive()
+    wait_for(lambda: len(lanes._pending) == 2)
+    drained = lanes.drain()
     assert_over(waiting)
     gate.set()
     assert_over(first)
     assert drained == [2, 3]
+
+
+def test_a_message_that_comes_after_that_is_given_back_too() -> None:
+    done: list[int] = []
+    lanes = lanes_of(2, work=lambda run: done.append(run.execution_id))
+    assert lanes.run([1]) == []
+    lanes.drain()
+    assert lanes.run([2, 3]) == [2, 3]
+    assert done == [1]
 
 
 @pytest.mark.parametrize("slots", [1, 8])
