@@ -146,11 +146,8 @@ def _has_token(request: HttpRequest) -> bool:
 
 def _comes_from_inside(request: HttpRequest) -> bool:
     """Whether the client, as far as proxies may be believed, is in METRICS_ALLOW_ADDRESSES."""
-    proxies: int = settings.TRUSTED_PROXIES
-    hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",") if hop.strip()]
-    client = hops[-min(proxies, len(hops))] if proxies and hops else str(request.META.get("REMOTE_ADDR", ""))
     try:
-        address = ip_address(client)
+        address = ip_address(address_of(request))
     except ValueError:
         return False
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:

@@ -18,11 +18,9 @@ from django.db.models import Model
 from scheduler import claims
 from scheduler.models import Execution, Job
 from scheduler.models.secret_field import SecretField
-from scheduler.secret import Secret
+from scheduler.secret import Secret, is_sealed
 
 _CHUNK = 500
-# How every Fernet token of this century begins: a job may have a header of its own that is named "encrypted".
-_TOKEN = "gAAAA"  # noqa: S105 - the beginning of all of them
 _PASSES = 10
 
 
@@ -93,10 +91,9 @@ def _executions() -> int:
 
 
 def _rotated(value: Any) -> Any:
+    if is_sealed(value):
+        return {"encrypted": Secret(value["encrypted"]).rotated().encrypted}
     if isinstance(value, Mapping):
-        text = value.get("encrypted")
-        if len(value) == 1 and isinstance(text, str) and text.startswith(_TOKEN):
-            return {"encrypted": Secret(text).rotated().encrypted}
         return {name: _rotated(item) for name, item in value.items()}
     if isinstance(value, list):
         return [_rotated(item) for item in value]

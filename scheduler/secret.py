@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 
 MASK = "********"
+# How every Fernet token of this century begins: arguments may have a member of their own that is named "encrypted".
+_TOKEN = "gAAAA"  # noqa: S105 - the beginning of all of them
 
 
 class UnreadableSecret(Exception):
@@ -49,6 +53,14 @@ class Secret:
 
     def __repr__(self) -> str:
         return f"Secret({MASK})"
+
+
+def is_sealed(value: Any) -> bool:
+    """Whether a value among arguments is a secret as it is stored."""
+    if not isinstance(value, Mapping) or value.keys() != {"encrypted"}:
+        return False
+    text = value["encrypted"]
+    return isinstance(text, str) and text.startswith(_TOKEN)
 
 
 @lru_cache(maxsize=4)

@@ -7,6 +7,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from scheduler.addresses import RefusedAddress, Rules
+from scheduler.secret import MASK
 
 if TYPE_CHECKING:
     from apprise.plugins.base import NotifyBase
@@ -18,7 +19,6 @@ _CONNECT_SECONDS = 10.0
 _READ_SECONDS = 15.0
 # These show something on the desktop of, or write to the log of, the machine that a beat happens to run on.
 _LOCAL = frozenset(("blink1", "dbus", "glib", "gnome", "macosx", "syslog", "windows"))
-_MASK = "********"
 
 
 class BadChannel(Exception):
@@ -36,7 +36,7 @@ def masked(url: str) -> str:
         shown: str = _plugin(url).url(privacy=True)  # type: ignore[no-untyped-call]
         return shown.partition("?")[0]
     except BadChannel:
-        return _MASK
+        return MASK
 
 
 def send(url: str, *, title: str, body: str) -> None:
@@ -115,5 +115,5 @@ def _check_address(plugin: NotifyBase) -> None:
 def _without_secrets(text: str, url: str, plugin: NotifyBase) -> str:
     for secret in (url, plugin.password, *(part for part in url.replace("?", "/").split("/") if len(part) >= 8)):
         if isinstance(secret, str) and secret and secret != plugin.host:
-            text = text.replace(secret, _MASK)
+            text = text.replace(secret, MASK)
     return text

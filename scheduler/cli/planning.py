@@ -11,11 +11,11 @@ from typing import Any
 from scheduler import job_types
 from scheduler.cli.entries import Wanted, calendar_names, described
 from scheduler.cli.problems import Problem, Refused
-from scheduler.cli.sealing import foreign, incoming, is_sealed
+from scheduler.cli.sealing import foreign, incoming
 from scheduler.definition import Definition, check
 from scheduler.exceptions import InvalidJob, NeverFires
 from scheduler.models import Job
-from scheduler.secret import MASK
+from scheduler.secret import MASK, is_sealed
 
 _BATCH = 1000
 

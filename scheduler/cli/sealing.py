@@ -10,18 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from scheduler.job_types import JobType
-from scheduler.secret import MASK, Secret, UnreadableSecret
-
-# How every Fernet token of this century begins: arguments may have a member of their own that is named "encrypted".
-_TOKEN = "gAAAA"  # noqa: S105 - the beginning of all of them
-
-
-def is_sealed(value: Any) -> bool:
-    """Whether a value among arguments is a secret as it is stored."""
-    if not isinstance(value, Mapping) or value.keys() != {"encrypted"}:
-        return False
-    text = value["encrypted"]
-    return isinstance(text, str) and text.startswith(_TOKEN)
+from scheduler.secret import MASK, Secret, UnreadableSecret, is_sealed
 
 
 def outgoing(job_type: JobType, stored: Mapping[str, Any], *, sealed: bool) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import requests
 
+from tests.browser.pages import service_arguments
 from tests.processes import LiveProcess, free_port
 from voltmx.demo.foundry import Foundry
 from voltmx.demo.server import FoundryServer
@@ -53,22 +54,11 @@ class Stack:
 
     def add_service_job(self, name: str, *, service: str, operation: str, **changes: Any) -> None:
         """Create a job that calls a service, through the API."""
-        info = {
-            "version": "1.0",
-            "serviceType": "intSer",
-            "serviceName": service,
-            "objectName": "",
-            "operationName": operation,
-            "requestheaderMap": {},
-            "serviceExecutionType": "SERVER_URL",
-            "postData": '{"cityName": "Utrecht"}',
-            "operationSecurityLevel": "public",
-        }
         job = {
             "jobName": name,
             "jobFrequency": "0 0 3 1 1 ? *",
             "description": "",
-            "jobServiceInfo": info,
+            **service_arguments(operation, service=service),
             "jobStatus": "Active",
             "historyStrategy": "FULL",
             "retentionPeriod": "30",
