@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg
@@ -52,6 +52,17 @@ def wait_briefly(cursor: Any) -> None:
     Called with a job held and its beat entry wanted: who edits an entry in the stock admin holds it and wants its job.
     """
     cursor.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+
+
+def close_quietly() -> None:
+    """Close this thread's connection, whatever state it is in: the next use opens another."""
+    with suppress(Exception):
+        connection.close()
+
+
+def first_line(error: BaseException) -> str:
+    """Return what the database said first, for a log line."""
+    return str(error).strip().split("\n")[0]
 
 
 def gave_way(error: BaseException) -> bool:

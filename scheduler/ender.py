@@ -10,13 +10,12 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from django.conf import settings
 from django.db import Error, InterfaceError, NotSupportedError, OperationalError, connection
 
-from scheduler.connections import gave_way
+from scheduler.connections import close_quietly, gave_way
 from scheduler.endings import Busy, Ending
 from scheduler.job_types import Outcome
 from scheduler.models import Status
@@ -82,7 +81,7 @@ class Ender:
             except BaseException:
                 # Nobody else writes ends: what comes here is ours, and is tried again like any other failure.
                 logger.exception("run.ends_delayed runs=%d", len(taken))
-                _close()
+                close_quietly()
                 left = _later(taken)
             with self._changed:
                 self._waiting += left
@@ -99,7 +98,7 @@ class Ender:
                 if self._waiting:
                     self._changed.wait(min(entry.due for entry in self._waiting) - now)
                 elif not self._changed.wait(IDLE_SECONDS):
-                    _close()
+                    close_quietly()
                     while not self._waiting:
                         self._changed.wait()
 
@@ -134,11 +133,11 @@ def _try(entries: list[Entry], write: Write) -> list[Entry]:
         return _later(left)
     # Not supported: a migration that changed a column's type has made a prepared statement useless.
     except (OperationalError, InterfaceError, NotSupportedError) as error:
-        _close()
+        close_quietly()
         logger.warning("run.ends_delayed runs=%d error=%s", len(entries), type(error).__name__)
         return _after_refusal(entries, error) if _database_answers() else _while_away(entries)
     except Exception as error:
-        _close()
+        close_quietly()
         return _after_failure(entries, error)
     for entry in entries:
         entry.over()
@@ -206,11 +205,6 @@ def _database_answers() -> bool:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
     except Error:
-        _close()
+        close_quietly()
         return False
     return True
-
-
-def _close() -> None:
-    with suppress(Exception):
-        connection.close()

@@ -11,12 +11,11 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 
 from django.conf import settings
-from django.db import connection
 
 from scheduler import executions
+from scheduler.connections import close_quietly, first_line
 from scheduler.run import Run, Stop
 
 logger = logging.getLogger(__name__)
@@ -72,7 +71,7 @@ class Heart:
             except Exception:
                 # The beat goes on for all runs, whatever one of them meets.
                 logger.exception("heart.failed runs=%d", len(self.held))
-                _close()
+                close_quietly()
                 threading.Event().wait(LONGEST_WAIT_SECONDS)
 
     def _beat_once(self, due: float) -> float:
@@ -94,7 +93,7 @@ class Heart:
     def _wait(self, due: float) -> tuple[list[Run], float]:
         with self._changed:
             while not self._runs:
-                _close()
+                close_quietly()
                 self._changed.wait()
                 due = time.monotonic() + _interval()
             deadlines = [run.deadline for run in self._runs.values() if run.stop_reason is None]
@@ -109,8 +108,8 @@ class Heart:
         try:
             renewed = {renewal.execution_id: renewal for renewal in executions.renew(held)}
         except Exception as error:
-            _close()
-            logger.warning("heart.failed runs=%d error=%s", len(held), str(error).strip().splitlines()[:1])
+            close_quietly()
+            logger.warning("heart.failed runs=%d error=%s", len(held), first_line(error))
             return
         now = time.monotonic()
         for run in runs:
@@ -141,11 +140,6 @@ class Heart:
 def _interval() -> float:
     """Return the seconds between two renewals of a lease."""
     return min(settings.SCHEDULER_LEASE_SECONDS / 4, 2.0)
-
-
-def _close() -> None:
-    with suppress(Exception):
-        connection.close()
 
 
 def _apart(runs: list[Run]) -> list[list[Run]]:

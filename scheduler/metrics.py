@@ -20,6 +20,7 @@ from typing import Any
 
 from django.db import DatabaseError, InterfaceError, connection, transaction
 
+from scheduler.connections import first_line
 from scheduler.models import Metric
 from scheduler.started import Started
 
@@ -208,7 +209,7 @@ def flush_at_end() -> None:
     try:
         flush()
     except (DatabaseError, InterfaceError) as error:
-        logger.warning("metrics.not_flushed error=%s", str(error).strip().split("\n")[0])
+        logger.warning("metrics.not_flushed error=%s", first_line(error))
     finally:
         connection.close()
 

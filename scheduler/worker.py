@@ -20,10 +20,10 @@ from celery.signals import (
     worker_shutting_down,
 )
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import DatabaseError, InterfaceError
 
 from scheduler import executions, metrics, processes, runner
-from scheduler.connections import lose_idle_transactions
+from scheduler.connections import close_quietly, first_line, lose_idle_transactions
 from scheduler.lanes import Lanes
 from scheduler.models import Process
 
@@ -51,7 +51,7 @@ class Presence(threading.Thread):
             self._try(metrics.flush)
             self._stopping.wait(RENEW_EVERY_SECONDS)
         self._try(lambda: processes.remove(self.name))
-        _close()
+        close_quietly()
 
     def stop(self) -> None:
         self._stopping.set()
@@ -63,17 +63,12 @@ class Presence(threading.Thread):
         try:
             act()
         except (DatabaseError, InterfaceError) as error:
-            _close()
-            logger.warning("presence.database_error error=%s", str(error).strip().split("\n")[0])
+            close_quietly()
+            logger.warning("presence.database_error error=%s", first_line(error))
         except Exception:
             # A worker whose row is not renewed counts as dead, whatever it was that failed once.
-            _close()
+            close_quietly()
             logger.exception("presence.failed")
-
-
-def _close() -> None:
-    with suppress(Exception):
-        connection.close()
 
 
 _presence: list[Presence] = []
@@ -126,7 +121,7 @@ def _hand_back() -> None:
             # The runs must be told to stop all the same; the sweep publishes what is queued.
             logger.warning("worker.not_handed_back executions=%d error=%s", len(ids), type(error).__name__)
         finally:
-            _close()
+            close_quietly()
     threading.Event().wait(settings.SCHEDULER_SHUTDOWN_SECONDS)
     runner.stop_all()
 

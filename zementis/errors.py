@@ -16,6 +16,7 @@ from django.http import Http404
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 
+from scheduler.connections import first_line
 from zementis.devices import DataSourceError
 from zementis.devices.exceptions import InvalidContent, MeasurementNotFound, ObjectNotFound
 from zementis.inference import InvalidModel, ScoringError
@@ -155,7 +156,7 @@ def _common(exception: Exception, context: dict[str, Any]) -> tuple[int, str]:
             return 400, "A value of the request is out of range."
         case OperationalError() | InterfaceError():
             # It was away, or somebody held for too long what the request needed: the same request may work next.
-            logger.error("request.failed reason=database error=%s", str(exception).strip().split("\n")[0])
+            logger.error("request.failed reason=database error=%s", first_line(exception))
             return 503, "The database does not answer; try again."
     logger.exception("request.crashed path=%s", getattr(request, "path", "?"), exc_info=exception)
     return 500, "The request could not be answered because of an internal error."
