@@ -66,6 +66,33 @@ def test_what_was_due_when_the_entry_was_disabled_is_on_record() -> None:
     ]
 
 
+def test_a_job_that_is_resumed_and_paused_at_once_has_missed_nothing() -> None:
+    job = jobs.deactivate(a_job(expression=YEARLY), by="tester")
+    entry(job).update(enabled=True)
+    entry(job).update(enabled=False)
+    assert list(Execution.objects.of(job)) == []
+    assert [verb for verb, _ in changes(job)] == ["deactivated", "activated", "deactivated"]
+
+
+def test_what_fell_due_after_a_resume_that_no_beat_saw_is_on_record() -> None:
+    job = jobs.deactivate(a_job(expression=MINUTELY), by="tester")
+    entry(job).update(enabled=True)
+    resumed = clock.now() - timedelta(minutes=5)
+    JobState.objects.filter(job=job).update(next_fire_at=resumed)
+    entry(job).update(enabled=False)
+    assert list(Execution.objects.of(job).values_list("scheduled_for", "until", "reason")) == [
+        (resumed, clock.now(), Reason.MISSED)
+    ]
+
+
+@pytest.mark.parametrize("changed", [{"queue": "two words"}, {"queue": "x" * 65}, {"expire_seconds": 0}])
+def test_what_no_job_may_have_is_not_taken_over(changed: dict[str, Any]) -> None:
+    job = a_job(queue="slow", expires_seconds=60)
+    entry(job).update(**changed)
+    stored = Job.objects.get(pk=job.pk)
+    assert (stored.queue, stored.expires_seconds, stored.version) == ("slow", 60, 1)
+
+
 def test_an_entry_that_is_over_does_not_pause_its_job() -> None:
     job = a_job(expression=MINUTELY)
     JobState.objects.filter(job=job).update(next_fire_at=None)
