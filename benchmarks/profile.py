@@ -2,7 +2,8 @@
 
 Claims in this process what is due, on servers of its own, and prints: fires per second; the share of each statement
 and of Python; PostgreSQL's plan of each statement; which updates happened in place; how large the index of due jobs
-became. With ``--flame FILE`` the Python stacks go to FILE in the collapsed form that flame graph tools read.
+became. With ``--flame FILE`` the Python stacks go to FILE: drawn where it ends with .svg, else in the collapsed form
+that flame graph tools read.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import report
+from benchmarks import flame, report
 from benchmarks.rig import Rig
 
 _TABLES = ("scheduler_jobstate", "django_celery_beat_periodictask", "django_celery_beat_clockedschedule")
@@ -136,8 +137,15 @@ def _profile(arguments: argparse.Namespace) -> None:
     report.table("Passes", rows)
     if arguments.flame:
         sampler.stop()
-        arguments.flame.write_text("".join(f"{stack} {count}\n" for stack, count in sampler.stacks.items()))
+        arguments.flame.write_text(_flame(sampler.stacks, arguments))
     _storage(index)
+
+
+def _flame(stacks: Counter[str], arguments: argparse.Namespace) -> str:
+    if arguments.flame.suffix != ".svg":
+        return "".join(f"{stack} {count}\n" for stack, count in stacks.items())
+    title = f"Claiming {arguments.due:,} due of {arguments.jobs:,} jobs, {arguments.passes} times"
+    return flame.drawn(stacks, title=title, root="profile._claim_all")
 
 
 def _claim_all(statements: Statements, *, plans: bool) -> tuple[float, float]:
