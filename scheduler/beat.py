@@ -18,9 +18,10 @@ from django.db import DatabaseError, InterfaceError, connection
 
 from scheduler import messages
 from scheduler.claimer import BurstClaimer, Claimer
-from scheduler.connections import gave_way, lose_idle_transactions
-from scheduler.housekeeping import Cleaner, Housekeeper
+from scheduler.connections import first_line, gave_way, lose_idle_transactions
+from scheduler.housekeeping import STOP_SECONDS, Cleaner, Housekeeper
 from scheduler.jobs import CHANNEL
+from scheduler.reach import Reach
 from scheduler.stock import StockEntries
 
 logger = logging.getLogger(__name__)
@@ -39,12 +40,13 @@ class Listener:
     def __init__(self) -> None:
         self._connection: psycopg.Connection[Any] | None = None
 
-    def wait(self, seconds: float) -> None:
-        """Return after ``seconds``, or as soon as a job changed. Raises ``psycopg.Error``: no database."""
+    def wait(self, seconds: float) -> bool:
+        """Wait ``seconds``, or until a job changed; return whether one did. Raises ``psycopg.Error``: no database."""
         if self._connection is None or self._connection.closed:
             self._connection = self._open()
-        for _ in self._connection.notifies(timeout=max(seconds, 0.0), stop_after=1):
-            pass
+            # What changed before is seen by a look at the whole table.
+            return True
+        return any(True for _ in self._connection.notifies(timeout=max(seconds, 0.0), stop_after=1))
 
     def _open(self) -> psycopg.Connection[Any]:
         """Connect and listen. A change before this is seen by the look at the table that follows."""
@@ -66,7 +68,8 @@ class JobScheduler(Scheduler):  # type: ignore[misc]
     """Fires jobs from PostgreSQL; what ``celery beat -S`` loads."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self._claimer = Claimer(batch=settings.SCHEDULER_CLAIM_BATCH)
+        self._reach = Reach()
+        self._claimer = Claimer(batch=settings.SCHEDULER_CLAIM_BATCH, reach=self._reach)
         self._burst: BurstClaimer | None = None
         self._listener = Listener()
         self._housekeeper: Housekeeper | None = None
@@ -78,7 +81,7 @@ class JobScheduler(Scheduler):  # type: ignore[misc]
     def setup_schedule(self) -> None:
         """Start the helpers. Celery calls this once, and not at all when it only looks at the class (``lazy``)."""
         lose_idle_transactions()
-        self._burst = BurstClaimer(batch=self._claimer.batch)
+        self._burst = BurstClaimer(batch=self._claimer.batch, reach=self._reach)
         self._burst.start()
         self._housekeeper = Housekeeper()
         self._housekeeper.start()
@@ -92,17 +95,20 @@ class JobScheduler(Scheduler):  # type: ignore[misc]
         try:
             claimed = self._claimer.claim()
             if claimed < self._claimer.batch:
-                self._listener.wait(self._pause(claimed))
+                if self._listener.wait(self._pause(claimed)):
+                    self._reach.look_everywhere()
             elif self._burst is not None:
                 self._burst.wake()
             self._failures = 0
         except (DatabaseError, InterfaceError, psycopg.Error) as error:
+            self._reach.look_everywhere()
             if gave_way(error):
-                logger.info("beat.gave_way error=%s", str(error).strip().split("\n")[0])
+                logger.info("beat.gave_way error=%s", first_line(error))
             else:
                 self._recover(error)
         except Exception as error:
             # Whatever one tick meets, the next one is another try: a beat that ends fires nothing at all.
+            self._reach.look_everywhere()
             logger.exception("beat.tick_failed")
             self._recover(error)
         return 0.0
@@ -112,7 +118,8 @@ class JobScheduler(Scheduler):  # type: ignore[misc]
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT extract(epoch FROM min(next_fire_at) - clock_timestamp())::float8 FROM scheduler_jobstate"
-                " WHERE next_fire_at IS NOT NULL"
+                " WHERE next_fire_at > now() - make_interval(secs => %s)",
+                [self._reach.seconds()],
             )
             left = cursor.fetchone()[0]
         if left is None or left > LONGEST_WAIT_SECONDS:
@@ -124,7 +131,7 @@ class JobScheduler(Scheduler):  # type: ignore[misc]
     def _recover(self, error: Exception) -> None:
         """Start anew after the database was away, or had taken a transaction from a beat that was frozen."""
         self._failures += 1
-        logger.warning("beat.database_error failures=%d error=%s", self._failures, str(error).strip().split("\n")[0])
+        logger.warning("beat.database_error failures=%d error=%s", self._failures, first_line(error))
         connection.close()
         self._listener.close()
         if self._failures > 1:
@@ -132,9 +139,13 @@ class JobScheduler(Scheduler):  # type: ignore[misc]
 
     def close(self) -> None:
         """Stop the helpers and let go of the connections."""
-        for helper in (self._burst, self._housekeeper, self._cleaner, self._stock):
-            if helper is not None:
-                helper.stop()
+        helpers = [h for h in (self._burst, self._housekeeper, self._cleaner, self._stock) if h is not None]
+        # All at once: who waits for a database that stands still must not make the beat's end longer than one wait.
+        for helper in helpers:
+            helper.ask_to_stop()
+        give_up = time.monotonic() + STOP_SECONDS
+        for helper in helpers:
+            helper.stop(max(give_up - time.monotonic(), 0.0))
         self._listener.close()
         connection.close()
         super().close()

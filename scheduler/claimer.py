@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 
 import psycopg
@@ -15,7 +16,8 @@ from django.db import DatabaseError, InterfaceError, connection
 from django.db.backends.postgresql.base import ServerBindingCursor
 
 from scheduler import claims, messages
-from scheduler.connections import LOCK_TIMEOUT, PREPARE_AFTER, gave_way
+from scheduler.connections import LOCK_TIMEOUT, PREPARE_AFTER, first_line, gave_way
+from scheduler.reach import Reach
 
 logger = logging.getLogger(__name__)
 
@@ -23,8 +25,9 @@ logger = logging.getLogger(__name__)
 class Claimer:
     """Claims and publishes on the database connection of the thread that calls it."""
 
-    def __init__(self, *, batch: int) -> None:
+    def __init__(self, *, batch: int, reach: Reach | None = None) -> None:
         self.batch = batch
+        self.reach = reach or Reach()
         self._prepared: object | None = None
         # Jobs to look past; None: nobody is known to hold anything of a job, and claims need not ask.
         self._past: set[int] | None = None
@@ -37,14 +40,19 @@ class Claimer:
         Raises what the database raises; Redis being away is no error, since the sweep publishes later.
         """
         self.prepare()
+        began, back = time.monotonic(), self.reach.seconds()
         try:
-            claimed = claims.claim(limit=self.batch, past=self._past)
+            claimed = claims.claim(limit=self.batch, past=self._past, back=back)
         except DatabaseError as error:
             if gave_way(error):
                 self._past = set()
             raise
+        self.reach.looked(back, began=began, took=claimed.look_seconds)
         messages.publish(claimed.hints)
-        return claimed.jobs if self._past is None else self._looked(self._past, claimed)
+        jobs = claimed.jobs if self._past is None else self._looked(self._past, claimed)
+        if jobs < self.batch and not claimed.left:
+            self.reach.saw_all(began)
+        return jobs
 
     def _looked(self, past: set[int], claimed: claims.Claimed) -> int:
         """Note what a claim passed over; return what ``claim`` does. One look ends with a batch that is not full."""
@@ -80,9 +88,9 @@ class BurstClaimer(threading.Thread):
     the same ones, tells of them and starts anew.
     """
 
-    def __init__(self, *, batch: int) -> None:
+    def __init__(self, *, batch: int, reach: Reach | None = None) -> None:
         super().__init__(daemon=True, name="scheduler-burst")
-        self._claimer = Claimer(batch=batch)
+        self._claimer = Claimer(batch=batch, reach=reach)
         self._wanted = threading.Event()
         self._stopping = threading.Event()
 
@@ -111,14 +119,18 @@ class BurstClaimer(threading.Thread):
         except (DatabaseError, InterfaceError, psycopg.Error) as error:
             if not gave_way(error):
                 connection.close()
-            logger.info("burst.gave_up error=%s", str(error).strip().split("\n")[0])
+            logger.info("burst.gave_up error=%s", first_line(error))
         except Exception:
             logger.exception("burst.failed")
             connection.close()
 
-    def stop(self) -> None:
-        """Stop after the batch at hand, and wait for that."""
+    def ask_to_stop(self) -> None:
+        """Let the thread end after the batch at hand."""
         self._stopping.set()
         self._wanted.set()
+
+    def stop(self, seconds: float = 3.0) -> None:
+        """Stop after the batch at hand, and wait so long at most for that."""
+        self.ask_to_stop()
         if self.is_alive():
-            self.join(timeout=3.0)
+            self.join(timeout=seconds)

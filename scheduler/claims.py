@@ -28,6 +28,7 @@ from scheduler.held import held
 from scheduler.messages import REPUBLISH_SECONDS, Hint
 from scheduler.models import Reason, Status, Trigger
 from scheduler.overlap import Decision
+from scheduler.reach import EVERYTHING_SECONDS
 
 logger = logging.getLogger(__name__)
 
@@ -39,14 +40,16 @@ MOST_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Claimed:
-    """What one claim did: hints to publish after its commit, and how many jobs were due, settled or left for later.
+    """What one claim did: hints to publish after its commit, how many jobs were due, and how many of them it left due.
 
-    Not among them are those it passed over, of which somebody holds something.
+    Not among them are those it passed over, of which somebody holds something. ``look_seconds``: what the look took.
     """
 
     hints: tuple[Hint, ...]
     jobs: int
     passed_over: tuple[int, ...] = ()
+    left: int = 0
+    look_seconds: float = 0.0
 
 
 _STATE = """
@@ -54,10 +57,10 @@ SELECT job_id, (extract(epoch FROM next_fire_at) * 1000000)::bigint, recompute, 
        (extract(epoch FROM now()) * 1000000)::bigint
   FROM scheduler_jobstate
 """
-_DUE = f"{_STATE} WHERE next_fire_at <= now() ORDER BY next_fire_at LIMIT %s FOR UPDATE SKIP LOCKED"
+_IN_REACH = "next_fire_at > now() - make_interval(secs => %s) AND next_fire_at <= now()"
+_DUE = f"{_STATE} WHERE {_IN_REACH} ORDER BY next_fire_at LIMIT %s FOR UPDATE SKIP LOCKED"
 _DUE_PAST = (
-    f"{_STATE} WHERE next_fire_at <= now() AND job_id <> ALL(%s::bigint[])"
-    " ORDER BY next_fire_at LIMIT %s FOR UPDATE SKIP LOCKED"
+    f"{_STATE} WHERE {_IN_REACH} AND job_id <> ALL(%s::bigint[]) ORDER BY next_fire_at LIMIT %s FOR UPDATE SKIP LOCKED"
 )
 _DUE_ONE = f"{_STATE} WHERE job_id = %s AND next_fire_at <= %s FOR UPDATE"
 _LOCK_ONE = f"{_STATE} WHERE job_id = %s FOR UPDATE"
@@ -68,8 +71,10 @@ SELECT id, expression, zone, run_at, starts_at, ends_at, misfire, misfire_grace_
 """
 
 
-def claim(*, limit: int, past: Collection[int] | None = None) -> Claimed:
-    """Claim up to ``limit`` due jobs and commit. Publish the hints afterwards with ``messages.publish``.
+def claim(*, limit: int, past: Collection[int] | None = None, back: float = EVERYTHING_SECONDS) -> Claimed:
+    """Claim up to ``limit`` jobs that fell due in the last ``back`` seconds, and commit.
+
+    Publish the hints afterwards with ``messages.publish``.
 
     A claim waits for whoever holds a beat entry it writes, or a run it replaces, for as long as its connection lets it.
     With ``past`` it asks first and waits for none: it passes over the jobs of which something is held, and looks past
@@ -78,17 +83,19 @@ def claim(*, limit: int, past: Collection[int] | None = None) -> Claimed:
     began = time.perf_counter()
     with transaction.atomic(), connection.cursor() as cursor:
         if past is None:
-            cursor.execute(_DUE, [limit])
+            cursor.execute(_DUE, [back, limit])
             locked, passed_over = cursor.fetchall(), set[int]()
+            looked = time.perf_counter()
         else:
-            cursor.execute(_DUE_PAST, [integers(past), limit])
+            cursor.execute(_DUE_PAST, [back, integers(past), limit])
             found = cursor.fetchall()
+            looked = time.perf_counter()
             passed_over = held(cursor, {state[0]: state[5] for state in found}) if found else set()
             locked = [state for state in found if state[0] not in passed_over]
         claimed = _claim(cursor, locked, now=locked[0][6]) if locked else Claimed((), 0)
     metrics.TICKS.add()
     metrics.TICK.observe(time.perf_counter() - began)
-    return replace(claimed, passed_over=tuple(passed_over)) if passed_over else claimed
+    return replace(claimed, passed_over=tuple(passed_over), look_seconds=looked - began)
 
 
 def lock(cursor: Any, job_pk: int) -> DueJob | None:
@@ -114,11 +121,13 @@ def _claim(cursor: Any, locked: Sequence[tuple[Any, ...]], *, now: int) -> Claim
     broken: list[Row] = []
     jobs = _due_jobs(cursor, locked)
     ends = time.monotonic() + MOST_SECONDS
+    left = 0
     for place, job in enumerate(jobs):
         rows = len(batch.rows)
         if place and (rows >= MOST_ROWS or time.monotonic() >= ends):
             # The others stay due as they are: whoever claims next takes them.
-            logger.info("claim.cut_short jobs=%d left=%d rows=%d", place, len(jobs) - place, rows)
+            left = len(jobs) - place
+            logger.info("claim.cut_short jobs=%d left=%d rows=%d", place, left, rows)
             break
         try:
             batch.add(job, now)
@@ -132,7 +141,7 @@ def _claim(cursor: Any, locked: Sequence[tuple[Any, ...]], *, now: int) -> Claim
         replace_open(cursor, job_pk)
     hints = _write(cursor, batch)
     metrics.claimed([*batch.rows, *broken], {job.job_pk: job.kind for job in jobs}, now=now)
-    return Claimed(hints, len(locked))
+    return Claimed(hints, len(locked), left=left)
 
 
 def _write_broken(cursor: Any, job: DueJob, problem: Exception, *, now: int) -> list[Row]:
@@ -225,6 +234,7 @@ WITH paused AS (
 INSERT INTO scheduler_jobchange (job_id, kind, number, at, by, verb, changes)
 SELECT id, kind, number, {_AT.format("%(now)s::bigint")}, 'clock', 'deactivated', %(changes)s::jsonb FROM paused
 """
+# In order: the older of two executions has the smaller id, which the order of a backlog and of lost messages goes by.
 _INSERT = f"""
 INSERT INTO scheduler_execution
        (job_id, number, trigger, scheduled_for, until, status, reason, frequency, queue, priority, concurrency_key,
@@ -236,9 +246,10 @@ SELECT v.job_id, v.number, v.trigger, {_AT.format("v.due")}, {_AT.format("v.unti
        CASE WHEN v.status = 5 THEN now() + make_interval(days => j.retention_days) END, 0, 0, false, '[]'::jsonb,
        v.status <> 5 OR j.history_strategy <> 'OFF', false
   FROM unnest(%s::bigint[], %s::bigint[], %s::smallint[], %s::bigint[], %s::bigint[], %s::smallint[], %s::text[],
-              %s::bool[])
-       v(job_id, number, trigger, due, until, status, reason, ready)
+              %s::bool[]) WITH ORDINALITY
+       v(job_id, number, trigger, due, until, status, reason, ready, place)
   JOIN scheduler_job j ON j.id = v.job_id LEFT JOIN scheduler_limit l ON l.key = j.concurrency_key
+ ORDER BY v.place
 ON CONFLICT (job_id, scheduled_for) WHERE trigger IN (0, 2) DO NOTHING
 RETURNING id, queue, priority, ready_at IS NOT NULL, job_id, status
 """

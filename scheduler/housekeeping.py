@@ -19,6 +19,7 @@ from scheduler.alerts import deliveries, review
 from scheduler.alerts.overdue import Overdue
 from scheduler.answers import Answers
 from scheduler.calendars import store as calendars
+from scheduler.connections import first_line
 from scheduler.models import Process
 from scheduler.sweep import Sweep
 
@@ -75,7 +76,7 @@ class Chores(threading.Thread):
         except (DatabaseError, InterfaceError) as error:
             connection.close()
             self._after_error()
-            logger.warning("housekeeping.database_error error=%s", str(error).strip().split("\n")[0])
+            logger.warning("housekeeping.database_error error=%s", first_line(error))
         except Exception:
             # A chore that fails for a reason of its own must not end the others.
             logger.exception("housekeeping.failed")
@@ -83,10 +84,10 @@ class Chores(threading.Thread):
     def ask_to_stop(self) -> None:
         self._stopping.set()
 
-    def stop(self) -> None:
-        """Stop, and wait until the thread has signed off."""
+    def stop(self, seconds: float = STOP_SECONDS) -> None:
+        """Stop, and wait so long at most until the thread has signed off."""
         self.ask_to_stop()
-        self.join(timeout=STOP_SECONDS)
+        self.join(timeout=seconds)
 
 
 class Cleaner(Chores):
@@ -162,12 +163,15 @@ class Housekeeper(Chores):
             other.start()
         super().start()
 
-    def stop(self) -> None:
-        # All at once: who waits for a mail server must not make the beat's end longer than one wait.
-        give_up = time.monotonic() + STOP_SECONDS
+    def ask_to_stop(self) -> None:
         for other in self._others:
             other.ask_to_stop()
-        super().stop()
+        super().ask_to_stop()
+
+    def stop(self, seconds: float = STOP_SECONDS) -> None:
+        # All at once: who waits for a mail server must not make the beat's end longer than one wait.
+        give_up = time.monotonic() + seconds
+        super().stop(seconds)
         for other in self._others:
             other.join(timeout=max(give_up - time.monotonic(), 0.0))
 

@@ -19,6 +19,7 @@ from django_celery_beat.models import PeriodicTask
 from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
 
 from scheduler import entries
+from scheduler.connections import first_line
 from scheduler.models import Leader
 
 logger = logging.getLogger(__name__)
@@ -146,7 +147,7 @@ class StockEntries(threading.Thread):
             except (DatabaseError, InterfaceError) as error:
                 connection.close()
                 self._scheduler, wait = None, LONGEST_WAIT_SECONDS
-                logger.warning("stock.database_error error=%s", str(error).strip().split("\n")[0])
+                logger.warning("stock.database_error error=%s", first_line(error))
             except Exception:
                 # One entry that cannot be read must not end the others; the stock scheduler starts anew.
                 logger.exception("stock.failed")
@@ -171,7 +172,11 @@ class StockEntries(threading.Thread):
         finally:
             connection.close()
 
-    def stop(self) -> None:
-        """Stop, and give the lease back."""
+    def ask_to_stop(self) -> None:
+        """Let the thread give the lease back and end."""
         self._stopping.set()
-        self.join(timeout=2.0)
+
+    def stop(self, seconds: float = 2.0) -> None:
+        """Stop, and wait so long at most until the lease is given back."""
+        self.ask_to_stop()
+        self.join(timeout=seconds)

@@ -27,16 +27,32 @@ def holding_run(execution_id: int) -> Iterator[None]:
 @contextmanager
 def holding_row(table: str, column: str, key: int) -> Iterator[None]:
     """Hold the lock of a row in another transaction while the block runs."""
+    with _another_transaction(
+        f"SELECT 1 FROM {table} WHERE {column} = %s FOR UPDATE",  # noqa: S608 - our names
+        [key],
+    ):
+        yield
+
+
+@contextmanager
+def a_snapshot() -> Iterator[None]:
+    """Let another transaction go on seeing everything as it is now, as a dump does, while the block runs."""
+    with _another_transaction("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SELECT 1", None):
+        yield
+
+
+@contextmanager
+def _another_transaction(sql: str, parameters: list[object] | None) -> Iterator[None]:
     held, done = threading.Event(), threading.Event()
 
     def hold() -> None:
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(f"SELECT 1 FROM {table} WHERE {column} = %s FOR UPDATE", [key])  # noqa: S608 - our names
+            cursor.execute(sql, parameters)
             held.set()
-            assert done.wait(20)
+            assert done.wait(60)
 
     thread = in_thread(hold)
-    assert held.wait(20)
+    assert held.wait(60)
     try:
         yield
     finally:

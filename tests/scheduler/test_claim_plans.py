@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from django.db.backends.postgresql.base import Cursor
 
 from scheduler import claims
 from scheduler.claimer import Claimer
 from scheduler.connections import PREPARE_AFTER
 from scheduler.models import Execution, Job, Reason
+from tests.scheduler.beats import prepared
 from tests.scheduler.factories import a_job, due
 
 pytestmark = pytest.mark.django_db
@@ -19,15 +19,8 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def claimer() -> Iterator[Claimer]:
     """A claimer that has set this test's connection up."""
-    claimer = Claimer(batch=500)
-    claimer.prepare()
-    yield claimer
-    connection.connection.cursor_factory = Cursor
-    connection.connection.prepare_threshold = None
-    methods = ("enable_bitmapscan", "enable_seqscan", "enable_hashjoin", "enable_mergejoin")
-    with connection.cursor() as cursor:
-        for setting in ("lock_timeout", "plan_cache_mode", *methods):
-            cursor.execute(f"RESET {setting}")
+    with prepared() as claimer:
+        yield claimer
 
 
 def plan(sql: str, parameters: list[Any]) -> str:
@@ -41,7 +34,7 @@ def test_what_is_due_is_read_in_the_order_of_its_index(claimer: Claimer) -> None
         due(a_job())
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE scheduler_jobstate")
-    found = plan(claims._DUE, [5])
+    found = plan(claims._DUE, [10.0, 5])
     assert ("Index Scan using jobstate_due" in found, "Sort" in found) == (True, False), found
 
 
@@ -55,9 +48,9 @@ def test_statements_of_claims_are_prepared(claimer: Claimer) -> None:
         due(a_job())
         claims.claim(limit=1)
     # As psycopg writes its parameters.
-    prepared = claims._DUE.replace("%s", "$1")
+    statement = claims._DUE.replace("%s", "$1", 1).replace("%s", "$2", 1)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_prepared_statements WHERE statement = %s", [prepared])
+        cursor.execute("SELECT count(*) FROM pg_prepared_statements WHERE statement = %s", [statement])
         assert cursor.fetchone() == (1,)
 
 

@@ -15,13 +15,13 @@ from django.test.utils import CaptureQueriesContext
 from django_celery_beat.models import ClockedSchedule, PeriodicTask
 from redis import Redis
 
-from jobsite.celery import app
 from scheduler import claims
-from scheduler.beat import BUSY_WAIT_SECONDS, JobScheduler
+from scheduler.beat import BUSY_WAIT_SECONDS
 from scheduler.claimer import BurstClaimer, Claimer
 from scheduler.claims import queue_of
 from scheduler.messages import keys_of
 from scheduler.models import Execution, Job
+from tests.scheduler.beats import a_beat
 from tests.scheduler.factories import a_job, due
 from tests.scheduler.threads import in_thread
 from tests.waiting import wait_for
@@ -122,16 +122,6 @@ def held(table: Table, *jobs: Job) -> Iterator[None]:
     finally:
         let_go.set()
         assert holder.result() == len(jobs)
-
-
-@contextmanager
-def a_beat() -> Iterator[JobScheduler]:
-    """A beat without helpers, on this thread's connection and a listener's."""
-    beat = JobScheduler(app, lazy=True)
-    try:
-        yield beat
-    finally:
-        beat.close()
 
 
 def fired() -> set[int]:

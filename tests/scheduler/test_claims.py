@@ -72,7 +72,8 @@ def test_the_entry_of_a_job_says_when_it_ran_and_when_it_will() -> None:
 
 def test_what_is_not_due_is_left_alone() -> None:
     job = a_job(expression=YEARLY)
-    assert (claimed(), rows(job)) == (claims.Claimed((), 0), [])
+    made = claimed()
+    assert (made.hints, made.jobs, made.left, rows(job)) == ((), 0, 0, [])
 
 
 def test_a_claim_takes_the_longest_due_first_up_to_its_limit() -> None:
@@ -351,3 +352,14 @@ def test_a_job_whose_kind_is_gone_still_gets_its_rows() -> None:
     finally:
         job_types.register(ProbeJob())
     assert rows(job) == [ran(at, 1)]
+
+
+def test_of_two_instants_the_older_one_has_the_smaller_id_however_the_rows_are_joined() -> None:
+    job = a_job(expression=SECONDLY, overlap="allow", misfire="fire_all")
+    due(job, seconds_ago=20)
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_nestloop = off")
+        cursor.execute("SET LOCAL enable_mergejoin = off")
+        claimed()
+    found = list(Execution.objects.of(job).order_by("pk").values_list("scheduled_for", flat=True))
+    assert (len(found) > 10, found) == (True, sorted(found))
