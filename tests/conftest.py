@@ -2,14 +2,33 @@
 
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 from django.conf import settings
 from django.db import connection
+from django.test import override_settings
+from hypothesis import HealthCheck
 from pytest_django.plugin import DjangoDbBlocker
 from redis import Redis
 
 from tests import emptying
 from tests.processes import Processes
+
+# The same examples each time, and no example that a busy machine may not take its time over. Others are sought with
+# `--hypothesis-profile=explore`.
+_PATIENT = hypothesis.settings(
+    deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
+hypothesis.settings.register_profile("explore", _PATIENT)
+hypothesis.settings.register_profile("same", _PATIENT, derandomize=True)
+hypothesis.settings.load_profile("same")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick() -> Iterator[None]:
+    """Neither hashing of passwords, nor looking for all static files whenever a client is made, costs the tests time."""
+    with override_settings(PASSWORD_HASHERS=["tests.hashing.QuickHasher"], WHITENOISE_AUTOREFRESH=True):
+        yield
 
 
 @pytest.fixture(scope="session")

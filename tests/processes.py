@@ -15,6 +15,8 @@ from urllib.parse import quote
 
 from django.db import connection
 
+from tests.waiting import PATIENCE
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -66,7 +68,7 @@ class LiveProcess:
             self._reader.join(timeout=0.5)
         return self._read.decode(errors="replace")
 
-    def wait_for_line(self, pattern: str, *, deadline: float = 30) -> re.Match[str]:
+    def wait_for_line(self, pattern: str, *, deadline: float = PATIENCE) -> re.Match[str]:
         """The first match of `pattern` in its output, waited for on the pipe; else AssertionError."""
         end = time.monotonic() + deadline
         while True:
@@ -85,14 +87,14 @@ class LiveProcess:
         """Send a signal to the process itself."""
         self._popen.send_signal(signum)
 
-    def wait(self, *, deadline: float = 20) -> int:
+    def wait(self, *, deadline: float = PATIENCE) -> int:
         """Its exit code; AssertionError if it does not end in time."""
         try:
             return self._popen.wait(timeout=deadline)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"still running after {deadline} s. It said:\n{self.output}") from None
 
-    def stop(self, *, deadline: float = 20) -> int:
+    def stop(self, *, deadline: float = PATIENCE) -> int:
         """Ask it to end in order (SIGTERM) and give its exit code."""
         if self.returncode is None:
             self.send(signal.SIGTERM)

@@ -91,8 +91,7 @@ def things(db: None) -> dict[str, Any]:
 
 @pytest.fixture(autouse=True)
 def _light(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither hashes nor pages have any part in who gets in, and both take their time."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    """Pages have no part in who gets in, and take their time."""
     # Refused tokens are what most of these requests are about.
     settings.LOGIN_ATTEMPTS = 10_000
     monkeypatch.setattr(TemplateResponse, "render", _rendered)

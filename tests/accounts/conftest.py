@@ -17,12 +17,6 @@ from accounts.roles import Role
 PASSWORD = "correct horse battery"
 
 
-@pytest.fixture(autouse=True)
-def _quick_passwords(settings: Any) -> None:
-    """The hash of real life takes half a second by design."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
 @pytest.fixture
 def user_of(db: None) -> Callable[..., User]:
     """Makes users that have a role."""

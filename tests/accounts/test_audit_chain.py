@@ -18,6 +18,7 @@ from django.utils import timezone
 from accounts import audit, audit_chain
 from accounts.models import AuditEntry
 from accounts.roles import Role
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.django_db
 
@@ -205,5 +206,5 @@ def test_a_writer_waits_for_no_other_writer() -> None:
                 connection.close()
 
         with ThreadPoolExecutor(1) as pool:
-            assert pool.submit(write).result(timeout=10) == 1
+            assert pool.submit(write).result(timeout=PATIENCE) == 1
     assert audit_chain.verify().problem is None

@@ -48,7 +48,7 @@ def context(browser: Browser, stack: Stack, login: StorageState) -> Iterator[Bro
         storage_state=login,
         timezone_id="America/New_York",
     )
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(60_000)
     yield context
     context.close()
 
@@ -56,7 +56,7 @@ def context(browser: Browser, stack: Stack, login: StorageState) -> Iterator[Bro
 @pytest.fixture
 def watch(context: BrowserContext, stack: Stack) -> Iterator[Watch]:
     """A page on which nothing may go wrong: no error of a script, no foreign host, no failed request."""
-    expect.set_options(timeout=15_000)
+    expect.set_options(timeout=60_000)
     watch = Watch(context.new_page(), host=stack.host)
     yield watch
     assert watch.complaints == []

@@ -11,7 +11,8 @@ from tests.browser.chromium import Watch
 from tests.browser.pages import card, create, open_job, run_now, service_arguments, tile
 from tests.browser.stack import Stack
 
-pytestmark = pytest.mark.live
+# One process has the stack and the browser.
+pytestmark = [pytest.mark.live, pytest.mark.xdist_group("browser")]
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,12 +11,13 @@ from django.core.management import call_command
 from tests.contract import zementis
 from tests.processes import Processes
 
-pytestmark = [pytest.mark.live, pytest.mark.django_db(transaction=True)]
+# One process takes the samples.
+pytestmark = [pytest.mark.live, pytest.mark.xdist_group("contract")]
 
 
 @pytest.fixture(scope="module")
-def results(django_db_setup: None, django_db_blocker: Any) -> Iterator[dict[str, zementis.Result]]:
-    """All samples, taken once from a real web server, beat and inference worker."""
+def results(django_db_setup: None, django_db_blocker: Any) -> dict[str, zementis.Result]:
+    """All samples, taken once from a real web server, beat and inference worker, which are gone then."""
     with django_db_blocker.unblock():
         processes = Processes()
         try:
@@ -26,7 +26,7 @@ def results(django_db_setup: None, django_db_blocker: Any) -> Iterator[dict[str,
             processes.beat()
             processes.worker(queues="inference", pool="prefork", concurrency=1)
             server = zementis.Server(url, "contract", "contract")
-            yield {result.name: result for result in server.run(zementis.steps())}
+            return {result.name: result for result in server.run(zementis.steps())}
         finally:
             processes.close()
             call_command("flush", interactive=False, verbosity=0)

@@ -17,7 +17,7 @@ from scheduler import claims, executions, jobs, messages, metrics
 from scheduler.endings import Ending
 from scheduler.job_types import Outcome
 from scheduler.models import Execution, Metric, Status
-from tests.scheduler.factories import MINUTELY, a_job, due, lapse, started
+from tests.scheduler.factories import a_job, due, lapse, started
 from tests.scheduler.threads import together
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,7 +48,7 @@ def scraped(client: Client) -> dict[tuple[str, str], float]:
 
 @pytest.mark.django_db(transaction=True)
 def test_runs_are_counted_from_due_to_their_ends(inside: Client) -> None:
-    first, second = (a_job(expression=MINUTELY) for _ in range(2))
+    first, second = a_job(), a_job()
     due(first)
     due(second)
     claims.claim(limit=10)
@@ -95,7 +95,7 @@ def test_a_lost_run_that_was_to_be_cancelled_is_counted_as_cancelled(inside: Cli
 
 @pytest.mark.django_db(transaction=True)
 def test_a_claim_that_is_rolled_back_counts_nothing() -> None:
-    due(a_job(expression=MINUTELY))
+    due(a_job())
     metrics._local.take()
     with pytest.raises(RuntimeError), transaction.atomic():
         claims.claim(limit=10)
@@ -172,7 +172,7 @@ def test_gauges_tell_how_things_stand(inside: Client, broker: Any) -> None:
     jobs.run_now(job, by="tester")
     jobs.run_now(job, by="tester")
     started(a_job(queue="quick"))
-    due(a_job(expression=MINUTELY), seconds_ago=30)
+    due(a_job(), seconds_ago=30)
     found = scraped(inside)
     names = ("jobsite_queue_waiting_runs", "jobsite_queue_messages", "jobsite_queue_running_runs")
     assert {name: found[name, "slow"] for name in names} == dict(zip(names, (2.0, 2.0, 0.0), strict=True))

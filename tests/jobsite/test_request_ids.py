@@ -16,7 +16,7 @@ from scheduler.endings import Ending
 from scheduler.job_types import Outcome
 from scheduler.models import Execution, JobChange, Status
 from scheduler.request_id import RequestIdFilter
-from tests.scheduler.factories import MINUTELY, a_job, due
+from tests.scheduler.factories import a_job, due
 
 MADE = re.compile(r"[0-9a-f]{32}")
 
@@ -103,7 +103,7 @@ def test_a_run_that_was_asked_for_carries_the_id_through_its_worker(lines: io.St
 
 @pytest.mark.django_db(transaction=True)
 def test_a_run_of_the_clock_has_an_id_of_its_own(lines: io.StringIO) -> None:
-    job = a_job(expression=MINUTELY)
+    job = a_job()
     due(job)
     with request_id.bound("trace-1"):
         claims.claim(limit=1)

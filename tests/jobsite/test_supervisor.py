@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from jobsite.embedded.service import EmbeddedError, Program, Service
 from jobsite.stack import leftovers, supervisor
 from jobsite.stack.home import Home, StackError
 from jobsite.stack.supervisor import Supervisor
+from tests.waiting import PATIENCE
 
 Story = Callable[[Supervisor], Awaitable[None]]
 
@@ -38,24 +40,22 @@ def program(code: str, name: str = "one") -> Program:
     )
 
 
-def play(home: Home, story: Story) -> float:
-    """Let a story happen to a supervisor, then stop it; the seconds that the stop took."""
+def play(home: Home, story: Story) -> None:
+    """Let a story happen to a supervisor, then stop it."""
 
-    async def whole() -> float:
+    async def whole() -> None:
         kept = Supervisor(home, everything=False)
         try:
             await story(kept)
         finally:
-            began = time.monotonic()
             await kept.stop()
-        return time.monotonic() - began
 
-    return asyncio.run(whole())
+    asyncio.run(whole())
 
 
 async def until(look: Callable[[], object]) -> None:
     """Wait for something to be true without holding up the supervisor."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while not look():
             await asyncio.sleep(0.02)
 
@@ -73,7 +73,9 @@ def test_a_program_that_ends_is_started_again_and_said(home: Home, capsys: pytes
         await until(lambda: lives.exists() and lives.read_text() == "xxx")
 
     play(home, story)
-    lines = [line for line in capsys.readouterr().out.splitlines() if "child.ended" in line]
+    # How long it took to end says how busy the machine is.
+    said = re.sub(r"after=\d+s", "after=0s", capsys.readouterr().out)
+    lines = [line for line in said.splitlines() if "child.ended" in line]
     assert lines[:2] == [
         "jobsite   | child.ended name=one how=exit-3 after=0s restarts_in=0.2s last='out of luck'",
         "jobsite   | child.ended name=one how=exit-3 after=0s restarts_in=1s last='out of luck'",
@@ -88,7 +90,7 @@ def test_a_program_that_will_not_end_is_killed_with_its_children(
     # The child has left the group, as a Java engine may.
     code = (
         "import os, signal, subprocess, sys\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-        "child = subprocess.Popen(['sleep', '60'], start_new_session=True)\n"
+        "child = subprocess.Popen(['sleep', '600'], start_new_session=True)\n"
         f"open({str(pids)!r}, 'w').write(f'{{os.getpid()}} {{child.pid}} .')\nsignal.pause()\n"
     )
 
@@ -96,10 +98,10 @@ def test_a_program_that_will_not_end_is_killed_with_its_children(
         await kept.run([program(code)], environment=os.environ)
         await until(lambda: pids.exists() and pids.read_text().endswith("."))
 
-    took = play(home, story)
+    play(home, story)
     left = [pid for pid in map(int, pids.read_text().split()[:2]) if runs(pid)]
     said = "child.slow_to_end name=one sending=SIGKILL" in capsys.readouterr().out
-    assert (left, took < 5, said) == ([], True, True)
+    assert (left, said) == ([], True)
 
 
 def test_a_step_that_fails_is_told_by_its_last_words(home: Home) -> None:

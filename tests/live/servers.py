@@ -14,6 +14,7 @@ from django.db import connection
 
 from jobsite.embedded.postgres import Postgres
 from jobsite.embedded.redis import Redis
+from tests.waiting import PATIENCE
 
 
 def send_all(pid: int, signum: signal.Signals) -> None:
@@ -49,7 +50,7 @@ class Server:
             self._process.send_signal(signal.SIGQUIT)
         else:
             self._process.kill()
-        self._process.wait(20)
+        self._process.wait(PATIENCE)
 
     def freeze(self) -> None:
         """Stop it and its children where they are, as a pause of its machine would."""

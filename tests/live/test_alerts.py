@@ -12,7 +12,7 @@ from tests.processes import Processes
 from tests.scheduler.alerts.conftest import Receiver, receiver
 from tests.scheduler.alerts.factories import a_channel, a_rule
 from tests.scheduler.factories import a_job
-from tests.waiting import wait_for
+from tests.waiting import PATIENCE, wait_for
 
 __all__ = ["receiver"]
 
@@ -31,13 +31,13 @@ def test_a_late_start_is_told_when_all_workers_are_dead_and_the_recovery_when_on
     assert ended(first.pk)
     victim.kill()
     late = jobs.run_now(job, by="tester")
-    wait_for(lambda: receiver.seen, deadline=30, what="the alert")
+    wait_for(lambda: receiver.seen, what="the alert")
     assert receiver.titles[0].startswith("Job nightly: run 2 waits ")
     assert Execution.objects.get(pk=late.pk).started_at is None
     processes.worker()
     assert ended(late.pk)
     assert ended(jobs.run_now(job, by="tester").pk)
-    wait_for(lambda: len(receiver.seen) > 1, deadline=30, what="the recovery")
+    wait_for(lambda: len(receiver.seen) > 1, what="the recovery")
     assert (receiver.titles[1:], Incident.objects.get().times) == (["Job nightly: well again"], 1)
 
 
@@ -49,7 +49,7 @@ def test_a_killed_worker_s_run_is_told_by_a_rule_and_by_the_job_s_url(processes:
     processes.beats(2, **QUICK)
     running(jobs.run_now(job, by="tester").pk)
     victim.kill()
-    wait_for(lambda: len(receiver.seen) >= 2, deadline=40, what="the alert and the ping")
+    wait_for(lambda: len(receiver.seen) >= 2, what="the alert and the ping")
     assert sorted(receiver.paths) == ["/hook", "/ping/5ecret/fail"]
 
 
@@ -57,11 +57,11 @@ def test_what_a_killed_beat_was_sending_is_sent_by_another(processes: Processes,
     receiver.open.clear()
     delivery = deliveries.test(a_channel(receiver.webhook))
     victim = processes.beat()
-    assert receiver.entered.wait(30)
+    assert receiver.entered.wait(PATIENCE)
     victim.kill()
     assert Delivery.objects.get().state == Delivery.State.WAITING
     receiver.open.set()
     # The dead beat's hold ends now, not in two minutes.
     Delivery.objects.filter(pk=delivery.pk).update(due_at=delivery.created_at)
     processes.beat()
-    wait_for(lambda: Delivery.objects.get().state == Delivery.State.SENT, deadline=30, what="the message is sent")
+    wait_for(lambda: Delivery.objects.get().state == Delivery.State.SENT, what="the message is sent")

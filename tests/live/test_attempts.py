@@ -24,9 +24,9 @@ def test_a_worker_that_wakes_and_runs_the_next_attempt_itself_keeps_it(processes
     processes.beats(1, **QUICK)
     running(execution.pk)
     worker.send(signal.SIGSTOP)
-    wait_for(lambda: Attempt.objects.exists(), deadline=25, what="the first attempt rescued")
+    wait_for(lambda: Attempt.objects.exists(), what="the first attempt rescued")
     worker.send(signal.SIGCONT)
-    wait_for(lambda: effects()[execution.pk, 2], deadline=25, what="the second attempt, in the same worker")
+    wait_for(lambda: effects()[execution.pk, 2], what="the second attempt, in the same worker")
     worker.wait_for_line(r"run\.abandoned")
     # Long enough for a lease that nobody renews to run out, and for a third attempt.
     pass_seconds(2 * LEASE_SECONDS)

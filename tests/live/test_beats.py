@@ -25,12 +25,9 @@ from tests.live.watching import (
 from tests.processes import Processes
 from tests.scheduler.factories import YEARLY, a_job, state
 from tests.scheduler.threads import in_thread
-from tests.waiting import wait_for
+from tests.waiting import NOISE, PATIENCE, wait_for
 
 pytestmark = [pytest.mark.live, pytest.mark.django_db(transaction=True)]
-
-# What a busy machine adds to what we promise.
-NOISE = timedelta(seconds=1)
 
 
 @contextmanager
@@ -43,7 +40,7 @@ def stopped_claims(job_pk: int) -> Iterator[threading.Event]:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_lock(%s)", [key])
             held.set()
-            release.wait(60)
+            release.wait(2 * PATIENCE)
             cursor.execute("SELECT pg_advisory_unlock(%s)", [key])
 
     with connection.cursor() as cursor:
@@ -65,7 +62,7 @@ def stopped_claims(job_pk: int) -> Iterator[threading.Event]:
         )
     holder = in_thread(hold)
     try:
-        assert held.wait(20)
+        assert held.wait(PATIENCE)
         yield release
     finally:
         release.set()
@@ -113,7 +110,7 @@ def test_what_a_frozen_beat_holds_locked_is_taken_over_within_ten_seconds(proces
         other = processes.beat()
         began = clock.exact_now()
         release.set()
-        wait_for(lambda: instants(held), deadline=12, what="a row of the job whose claim froze")
+        wait_for(lambda: instants(held), what="a row of the job whose claim froze")
         assert clock.exact_now() - began < timedelta(seconds=10) + NOISE
         frozen.send(signal.SIGCONT)
         claimed_up_to([held], pass_seconds(1))
@@ -171,7 +168,7 @@ def test_sleeping_beats_take_up_a_change_at_its_commit(processes: Processes) -> 
     wait_for(lambda: instants(fresh), every=0.01, what="the row of a new job")
     assert without_gap(job)
     assert instants(job)[-1] <= paused
-    assert latest_claim([job, fresh]) < timedelta(seconds=1)
+    assert latest_claim([job, fresh]) < timedelta(seconds=1) + NOISE
     jobs.activate(edited, by="tester")
     resumed = clock.exact_now()
     claimed_up_to([job], resumed + timedelta(seconds=1))

@@ -46,7 +46,7 @@ def test_a_worker_cut_off_from_postgresql_loses_its_runs_and_rejoins_by_itself(p
         running(fails.pk, again.pk)
         line.unplug()
         processes.worker(**QUICK)
-        wait_for(lambda: effects()[again.pk, 2], deadline=25, what="the second attempt elsewhere")
+        wait_for(lambda: effects()[again.pk, 2], what="the second attempt elsewhere")
         open_gate(gate)
         assert ended(fails.pk, again.pk) == {fails.pk: Status.FAILED, again.pk: Status.SUCCEEDED}
         before = list(Execution.objects.order_by("pk").values())

@@ -42,7 +42,7 @@ def test_counts_outlive_restarts_and_are_the_same_everywhere(processes: Processe
             processes.beat(),
         ]
         jobs.run_now(children, by="tester")
-        wait_for(lambda place=place: ended(threads, 2 * place) and ended(children, place), deadline=40)  # type: ignore[misc]
+        wait_for(lambda place=place: ended(threads, 2 * place) and ended(children, place))  # type: ignore[misc]
         assert counted(webs[0])["jobsite_processes", ""] == Process.objects.filter(kind="worker").count()
         for process in reversed(running):
             process.stop()

@@ -27,12 +27,9 @@ from tests.live.watching import (
 )
 from tests.processes import Processes
 from tests.scheduler.factories import YEARLY, a_job
-from tests.waiting import wait_for
+from tests.waiting import NOISE, PATIENCE, wait_for
 
 pytestmark = [pytest.mark.live, pytest.mark.django_db(transaction=True)]
-
-# What a busy machine adds to what we promise.
-NOISE = timedelta(seconds=2)
 
 
 def all_ran_once(made: list[Job], up_to: datetime) -> None:
@@ -40,7 +37,6 @@ def all_ran_once(made: list[Job], up_to: datetime) -> None:
     claimed_up_to(made, up_to)
     wait_for(
         lambda: not Execution.objects.filter(job__in=made, scheduled_for__lte=up_to, status__lt=2).exists(),
-        deadline=30,
         what="the ends of all runs",
     )
     assert all(without_gap(job) for job in made)
@@ -96,7 +92,7 @@ def test_a_frozen_redis_keeps_no_beat_from_claiming(processes: Processes) -> Non
         processes.beats(1, CELERY_BROKER_URL=server.url)
         claimed_up_to(made, pass_seconds(1))
         server.freeze()
-        claimed_up_to(made, pass_seconds(5), deadline=8)
+        claimed_up_to(made, pass_seconds(5))
         assert all(without_gap(job) for job in made)
 
 
@@ -120,7 +116,6 @@ def test_postgresql_killed_and_back_costs_no_instant_doubles_no_run_and_ends_non
         claimed_up_to(made, up_to)
         wait_for(
             lambda: not Execution.objects.filter(scheduled_for__lte=up_to, status__lt=2).exists(),
-            deadline=30,
             what="the ends of all runs",
         )
         assert all(without_gap(job) for job in made)
@@ -193,4 +188,4 @@ def test_a_standstill_longer_than_a_lease_lets_no_run_look_lost_whose_worker_liv
 def let_pass(seconds: float) -> None:
     """Wait, with no database to ask the time."""
     until = time.monotonic() + seconds
-    wait_for(lambda: time.monotonic() >= until, deadline=seconds + 10, what=f"{seconds} seconds")
+    wait_for(lambda: time.monotonic() >= until, deadline=seconds + PATIENCE, what=f"{seconds} seconds")

@@ -29,6 +29,6 @@ def test_the_lines_of_a_worker_have_the_id_of_the_request(processes: Processes) 
         job = a_job(queue=queue)
         boss.post(f"/admin/scheduler/job/{job.pk}/run/", headers={"X-Request-ID": f"trace-{place}"})
         execution = Execution.objects.get(request_id=f"trace-{place}")
-        wait_for(lambda pk=execution.pk: Execution.objects.get(pk=pk).status == Status.SUCCEEDED, deadline=30)  # type: ignore[misc]
+        wait_for(lambda pk=execution.pk: Execution.objects.get(pk=pk).status == Status.SUCCEEDED)  # type: ignore[misc]
         worker.wait_for_line("run.finished")
         assert told(worker, f"trace-{place}") == [("run.started", 1), ("run.finished", 1)]

@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, suppress
+from datetime import timedelta
 from pathlib import Path
 
 import psutil
@@ -21,9 +22,10 @@ from redis import Redis
 
 from jobsite.embedded.child import ServerUser, before_exec
 from tests.processes import LiveProcess, database_url, free_port
-from tests.waiting import wait_for
+from tests.waiting import NOISE, wait_for
 
-pytestmark = pytest.mark.live
+# One process has the stack that most of them share.
+pytestmark = [pytest.mark.live, pytest.mark.xdist_group("stack")]
 
 ROOT = Path(__file__).resolve().parents[2]
 CHILDREN = ["beat-1", "beat-2", "inference", "postgres", "redis", "services", "web"]
@@ -211,25 +213,30 @@ def test_a_child_that_is_killed_is_said_and_started_again(stack: Stack, name: st
     os.kill(before, signal.SIGKILL)
     stack.running.wait_for_line(rf"child\.ended name={name} how=SIGKILL")
     stack.running.wait_for_line(rf"child\.started name={name} pid=(?!{before}\b)\d+")
-    wait_for(stack.ready, deadline=60, what="ready again")
+    wait_for(stack.ready, what="ready again")
 
 
 def test_a_stop_leaves_no_process_and_a_new_start_keeps_the_data(stack: Stack) -> None:
     login = re.search(r"Login .*", stack.running.output)
     assert login is not None
     began = time.monotonic()
-    code = stack.running.stop(deadline=10)
-    took = time.monotonic() - began
+    code = stack.running.stop()
+    took = timedelta(seconds=time.monotonic() - began)
     left = stack.left()
     stack.start_ready()
-    assert (code, took < 10, left, login[0] in stack.running.output) == (0, True, [], True)
+    assert (code, timedelta(seconds=took) < timedelta(seconds=10) + NOISE, left, login[0] in stack.running.output) == (
+        0,
+        True,
+        [],
+        True,
+    )
 
 
 def test_a_stop_while_it_starts_leaves_nothing_either(fresh: Stack) -> None:
     process = fresh.start()
     process.wait_for_line(r"database\.preparing")
     process.send(signal.SIGINT)
-    assert (process.wait(deadline=10), fresh.left()) == (0, [])
+    assert (process.wait(), fresh.left()) == (0, [])
 
 
 def test_an_ordinary_user_may_run_it_and_a_killed_one_does_not_block_the_next(fresh: Stack) -> None:

@@ -19,7 +19,7 @@ from tests.live.watching import ended
 from tests.processes import Processes, free_port
 from tests.scheduler.factories import YEARLY, a_definition
 from tests.voltmx.wire import sample
-from tests.waiting import wait_for
+from tests.waiting import PATIENCE, wait_for
 from voltmx.arguments import read
 
 pytestmark = [pytest.mark.live, pytest.mark.django_db(transaction=True)]
@@ -69,7 +69,7 @@ def nothing_to_tell() -> bool:
 
 def test_a_run_whose_worker_was_killed_is_told_by_mail_once(processes: Processes, mailbox: Mailbox) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as silent:
-        silent.settimeout(30)
+        silent.settimeout(PATIENCE)
         address = f"http://127.0.0.1:{silent.getsockname()[1]}"
         execution = jobs.run_now(a_service_job(), by="tester")
         worker = processes.worker(concurrency=1, VOLTMX_SERVER_URL=address, **mailbox.environment)
@@ -77,7 +77,7 @@ def test_a_run_whose_worker_was_killed_is_told_by_mail_once(processes: Processes
         worker.kill()
         call.close()
     processes.beats(2, **mailbox.environment)
-    assert ended(execution.pk, deadline=40) == {execution.pk: Status.FAILED}
+    assert ended(execution.pk) == {execution.pk: Status.FAILED}
     wait_for(lambda: mailbox.subjects and nothing_to_tell(), what="the mail")
     assert mailbox.subjects == ["Subject: Job nightly failed"]
 
@@ -88,12 +88,12 @@ def test_what_a_killed_beat_was_telling_is_told_by_another(processes: Processes,
     [run] = executions.start([execution.pk], worker="worker-1")
     assert executions.finish(run, Outcome(Status.FAILED, ("no",)))
     victim = processes.beat(**mailbox.environment)
-    assert mailbox.entered.wait(30)
+    assert mailbox.entered.wait(PATIENCE)
     victim.kill()
     assert Notice.objects.get().attempts == 1
     mailbox.open.set()
     processes.beat(**mailbox.environment)
-    wait_for(nothing_to_tell, deadline=40, what="the notice is told")
+    wait_for(nothing_to_tell, what="the notice is told")
     # What the killed beat had handed over is delivered too: told at least once.
     assert set(mailbox.subjects) == {"Subject: Job nightly failed"}
     assert Execution.objects.get().messages == ["no"]

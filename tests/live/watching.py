@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from scheduler import clock
 from scheduler.models import Execution, Job, JobChange, Status
 from tests.probe.models import Effect, Gate
-from tests.waiting import wait_for
+from tests.waiting import PATIENCE, wait_for
 
 SECOND = timedelta(seconds=1)
 SECONDLY = "* * * * * ?"
@@ -27,7 +27,7 @@ def without_gap(job: Job) -> bool:
     return bool(found) and found == [first + step * SECOND for step in range(len(found))]
 
 
-def claimed_up_to(jobs: Sequence[Job], instant: datetime, *, deadline: float = 20) -> None:
+def claimed_up_to(jobs: Sequence[Job], instant: datetime, *, deadline: float = PATIENCE) -> None:
     """Wait until each of the jobs has a row at or after ``instant``."""
     wanted = {job.pk for job in jobs}
 
@@ -41,7 +41,7 @@ def claimed_up_to(jobs: Sequence[Job], instant: datetime, *, deadline: float = 2
 def pass_seconds(seconds: float) -> datetime:
     """Wait until so many seconds have passed by the database's clock; return the time then."""
     until = clock.exact_now() + timedelta(seconds=seconds)
-    wait_for(lambda: clock.exact_now() >= until, deadline=seconds + 10, what=f"{seconds} seconds")
+    wait_for(lambda: clock.exact_now() >= until, deadline=seconds + PATIENCE, what=f"{seconds} seconds")
     return until
 
 
@@ -52,7 +52,7 @@ def latest_claim(jobs: Iterable[Job], *, since: datetime | None = None) -> timed
     return max(created - due for due, created in rows.values_list("scheduled_for", "created_at"))
 
 
-def ended(*ids: int, deadline: float = 20) -> dict[int, Status]:
+def ended(*ids: int, deadline: float = PATIENCE) -> dict[int, Status]:
     """Wait until the executions have ended; return how."""
     wait_for(
         lambda: not Execution.objects.filter(pk__in=ids, status__lt=2).exists(),
@@ -67,7 +67,7 @@ def effects() -> Counter[tuple[int, int]]:
     return Counter(Effect.objects.values_list("execution_id", "attempt"))
 
 
-def running(*ids: int, deadline: float = 20) -> None:
+def running(*ids: int, deadline: float = PATIENCE) -> None:
     """Wait until the executions run and have begun their work."""
     wait_for(
         lambda: (

@@ -15,7 +15,8 @@ from scheduler.schedule import Schedule
 
 _numbers = itertools.count(1)
 
-# Fires once a minute: never due by itself within a test that makes it due by hand.
+# Never due by itself inside one transaction, whose time stands still. A test that commits, and makes a job due by hand,
+# takes one of each year: between two of its statements a minute may turn.
 MINUTELY = "0 * * * * ?"
 YEARLY = "0 0 0 1 1 ?"
 

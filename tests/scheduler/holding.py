@@ -8,6 +8,7 @@ from django.db import connection, transaction
 
 from scheduler.models import Job
 from tests.scheduler.threads import in_thread
+from tests.waiting import PATIENCE
 
 
 @contextmanager
@@ -49,10 +50,11 @@ def _another_transaction(sql: str, parameters: list[object] | None) -> Iterator[
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(sql, parameters)
             held.set()
-            assert done.wait(60)
+            # Longer than what is waited for meanwhile, which must not be seen for the wrong reason.
+            assert done.wait(2 * PATIENCE)
 
     thread = in_thread(hold)
-    assert held.wait(60)
+    assert held.wait(PATIENCE)
     try:
         yield
     finally:
@@ -67,5 +69,6 @@ def waiting_for_a_lock() -> bool:
         cursor.execute("SELECT pg_stat_clear_snapshot()")
         cursor.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            " AND backend_type = 'client backend'"
         )
         return bool(cursor.fetchone()[0])

@@ -8,6 +8,13 @@ from scheduler import beat, messages
 from scheduler.beat import JobScheduler
 from scheduler.messages import Hint
 from tests.scheduler.factories import a_job, due
+from tests.waiting import PATIENCE
+
+
+@pytest.fixture(autouse=True)
+def remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was seen is remembered for as long as a busy machine may take."""
+    monkeypatch.setattr(messages, "_BEHIND_SECONDS", PATIENCE)
 
 
 def publish(*ids: int, queue: str = "services") -> None:

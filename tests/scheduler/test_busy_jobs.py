@@ -37,7 +37,7 @@ def test_ends_of_other_jobs_are_written_while_somebody_holds_one() -> None:
     runs = [started(busy), started(free)]
     endings = [Ending(run, SUCCESS) for run in runs]
     with holding(busy):
-        assert in_thread(lambda: written(endings)).result(deadline=5) == [None, True]
+        assert in_thread(lambda: written(endings)).result() == [None, True]
         assert [row(run.execution_id).status for run in runs] == [Status.RUNNING, Status.SUCCEEDED]
     assert executions.finish_many(endings[:1]) == [True]
     assert counters(busy) == counted(busy) == counters(free) == (0, 1, 1, 0, 0)
@@ -48,7 +48,7 @@ def test_ends_are_written_while_somebody_holds_the_row_of_another_run() -> None:
     runs = [started(job) for _ in range(3)]
     endings = [Ending(run, SUCCESS) for run in runs]
     with holding_run(runs[1].execution_id):
-        assert in_thread(lambda: written(endings)).result(deadline=10) == [True, None, True]
+        assert in_thread(lambda: written(endings)).result() == [True, None, True]
     assert executions.finish_many(endings[1:2]) == [True]
     assert counters(job) == counted(job) == (0, 3, 3, 0, 0)
 
@@ -59,7 +59,7 @@ def test_an_end_beside_one_of_a_busy_job_is_refused_where_its_own_job_was_delete
     jobs.delete(deleted, by="tester")
     endings = [Ending(run, SUCCESS) for run in runs]
     with holding(busy):
-        assert in_thread(lambda: written(endings)).result(deadline=5) == [None, False]
+        assert in_thread(lambda: written(endings)).result() == [None, False]
 
 
 def test_one_end_waits_for_whoever_holds_its_job() -> None:
@@ -82,7 +82,7 @@ def test_a_worker_goes_on_ending_runs_while_somebody_holds_a_job_of_it(scripted:
         waiting = in_thread(lambda: lanes.run([stuck.pk]))
         wait_for(lambda: row(stuck.pk).status == Status.RUNNING, what="the run of the job that is held")
         for _ in range(3):
-            in_thread(lambda: lanes.run([jobs.run_now(free, by="tester").pk])).result(deadline=5)
+            in_thread(lambda: lanes.run([jobs.run_now(free, by="tester").pk])).result()
         assert counters(free) == (0, 3, 3, 0, 0)
         assert (row(stuck.pk).status, waiting.is_alive()) == (Status.RUNNING, True)
     waiting.result()
@@ -98,7 +98,7 @@ def test_leases_are_renewed_while_somebody_holds_the_row_of_one_run() -> None:
     before = [row(run.execution_id).lease_until for run in runs]
     held = [(run.execution_id, run.token, None, None) for run in runs]
     with holding_run(runs[1].execution_id):
-        renewed = in_thread(lambda: executions.renew(held)).result(deadline=5)
+        renewed = in_thread(lambda: executions.renew(held)).result()
     assert renewed == [
         executions.Renewal(runs[0].execution_id, cancel_requested=False),
         executions.Renewal(runs[1].execution_id, cancel_requested=False, locked=True),
@@ -125,7 +125,7 @@ def test_lost_runs_are_rescued_while_somebody_holds_the_row_of_another() -> None
     for run in runs:
         lapse(run.execution_id)
     with holding_run(runs[0].execution_id):
-        assert in_thread(executions.rescue).result(deadline=5) == 1
+        assert in_thread(executions.rescue).result() == 1
     assert [row(run.execution_id).status for run in runs] == [Status.RUNNING, Status.FAILED]
     assert executions.rescue() == 1
 
@@ -135,7 +135,7 @@ def test_runs_are_started_while_somebody_holds_the_job_of_one_that_expired() -> 
     late, run = jobs.run_now(busy, by="tester"), jobs.run_now(free, by="tester")
     Execution.objects.filter(pk=late.pk).update(scheduled_for=late.scheduled_for - timedelta(seconds=61))
     with holding(busy):
-        begun = in_thread(lambda: executions.start([late.pk, run.pk], worker="w")).result(deadline=5)
+        begun = in_thread(lambda: executions.start([late.pk, run.pk], worker="w")).result()
     assert isinstance(begun, list)
     assert [one.execution_id for one in begun] == [run.pk]
     assert row(late.pk).status == Status.QUEUED
@@ -146,7 +146,7 @@ def test_runs_are_started_while_somebody_holds_the_row_of_another() -> None:
     job = a_job(overlap="allow")
     held, free = jobs.run_now(job, by="tester"), jobs.run_now(job, by="tester")
     with holding_run(held.pk):
-        begun = in_thread(lambda: executions.start([held.pk, free.pk], worker="w")).result(deadline=5)
+        begun = in_thread(lambda: executions.start([held.pk, free.pk], worker="w")).result()
     assert isinstance(begun, list)
     assert [run.execution_id for run in begun] == [free.pk]
     assert [run.execution_id for run in executions.start([held.pk, free.pk], worker="w")] == [held.pk]
@@ -157,7 +157,7 @@ def test_runs_under_a_limit_are_started_while_somebody_holds_the_row_of_another(
     job = a_job(overlap="allow", concurrency_key="slow")
     held, free = jobs.run_now(job, by="tester"), jobs.run_now(job, by="tester")
     with holding_run(held.pk):
-        begun = in_thread(lambda: executions.start([held.pk, free.pk], worker="w")).result(deadline=5)
+        begun = in_thread(lambda: executions.start([held.pk, free.pk], worker="w")).result()
     assert isinstance(begun, list)
     assert [run.execution_id for run in begun] == [free.pk]
     assert [run.execution_id for run in executions.start([held.pk], worker="w")] == [held.pk]

@@ -24,7 +24,7 @@ from scheduler.models import Execution, Job
 from tests.scheduler.beats import a_beat
 from tests.scheduler.factories import a_job, due
 from tests.scheduler.threads import in_thread
-from tests.waiting import wait_for
+from tests.waiting import PATIENCE, wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -112,11 +112,11 @@ def held(table: Table, *jobs: Job) -> Iterator[None]:
             rows = manager.select_for_update(of=("self",)).filter(**{f"{OWNER[table]}__in": jobs})
             count = len(rows)
             is_held.set()
-            assert let_go.wait(30)
+            assert let_go.wait(2 * PATIENCE)
         return count
 
     holder = in_thread(hold)
-    assert is_held.wait(20)
+    assert is_held.wait(PATIENCE)
     try:
         yield
     finally:
@@ -139,7 +139,7 @@ def test_a_beat_passes_over_a_job_whose_entry_or_run_is_held(broker: Redis, tabl
     due(free, seconds_ago=1)
     with a_beat() as beat:
         with held(table, blocked):
-            wait_for(lambda: beat.tick() or free.pk in fired(), deadline=3, every=0.0)
+            wait_for(lambda: beat.tick() or free.pk in fired(), every=0.0)
             # It looks again and again: each look does what it can, and does not hurry where that is nothing.
             later = a_job()
             due(later)
@@ -160,8 +160,8 @@ def test_more_held_jobs_than_a_batch_hold_up_no_other(broker: Redis) -> None:
     with a_beat() as beat:
         beat._claimer.batch = 2
         with held(PeriodicTask, *blocked):
-            wait_for(lambda: beat.tick() or fired() == {free.pk}, deadline=3, every=0.0)
-        wait_for(lambda: beat.tick() or len(fired()) == 6, deadline=3, every=0.0)
+            wait_for(lambda: beat.tick() or fired() == {free.pk}, every=0.0)
+        wait_for(lambda: beat.tick() or len(fired()) == 6, every=0.0)
 
 
 def test_a_claim_looks_whether_entries_are_held_only_after_it_gave_way(broker: Redis) -> None:

@@ -38,7 +38,7 @@ def test_a_transaction_that_sits_idle_is_lost_and_its_rows_are_free(anew: pytest
     connection.close()
     with pytest.raises(InternalError, match="idle"), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT 1 FROM scheduler_jobstate WHERE job_id = %s FOR UPDATE", [job.pk])
-        wait_for(lambda: seen_from_beside(job.pk), deadline=10, what="the row free again")
+        wait_for(lambda: seen_from_beside(job.pk), what="the row free again")
         cursor.execute("SELECT 1")
     connection.close()
     assert longest_idle() == "200ms"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from django.contrib.postgres.functions import TransactionNow
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scheduler import claims, executions, jobs, retention
@@ -127,7 +127,7 @@ def check(job: Job) -> None:
     assert not held or ready
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(
     overlap=st.sampled_from(POLICIES),
     strategy=st.sampled_from(STRATEGIES),
@@ -143,7 +143,7 @@ def test_counters_agree_with_the_rows_after_any_mix(overlap: str, strategy: str,
     assert not Execution.objects.exists()
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25)
 @given(
     overlap=st.sampled_from(("skip", "queue", "replace")),
     steps=st.lists(

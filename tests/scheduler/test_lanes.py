@@ -9,9 +9,8 @@ from django.db import OperationalError
 
 from scheduler import lanes as module
 from scheduler.lanes import Lanes
+from tests.waiting import PATIENCE as DEADLINE
 from tests.waiting import wait_for
-
-DEADLINE = 10.0
 
 
 @dataclass
@@ -64,6 +63,7 @@ def test_an_empty_message_ends_at_once() -> None:
     assert_over(run_in_thread(lanes_of(2), []))
 
 
+@pytest.mark.usefixtures("ahead")
 def test_the_same_execution_in_two_messages_ends_both() -> None:
     gate = threading.Event()
     entered = threading.Event()
@@ -80,15 +80,11 @@ def test_the_same_execution_in_two_messages_ends_both() -> None:
         return [FakeRun(one) for one in ours]
 
     lanes = lanes_of(1, work=work, start=start)
-    gate.set()
-    # At a quick pace several are started at once.
-    assert_over(run_in_thread(lanes, range(100, 200)))
-    gate.clear()
-    entered.clear()
     first = run_in_thread(lanes, [1])
     assert entered.wait(DEADLINE)
     # Both wait behind the one lane, and are then taken in one chunk.
     others = [run_in_thread(lanes, [2, 3]), run_in_thread(lanes, [2, 3])]
+    wait_for(lambda: len(lanes._pending) == 4, every=0.001, what="both messages")
     gate.set()
     assert_over(first, *others)
 
@@ -157,16 +153,19 @@ class Handed:
         self.came.set()
 
 
-def test_what_no_lane_begins_in_time_is_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "HOLD_SECONDS", 0.2)
-    gate, handed, done = threading.Event(), Handed(), []
+def test_what_no_lane_begins_in_time_is_handed_on(hold_over: threading.Event) -> None:
+    gate, handed = threading.Event(), Handed()
+    both, done = threading.Barrier(3), list[int]()
 
     def work(run: FakeRun) -> None:
+        both.wait(DEADLINE)
         assert gate.wait(DEADLINE)
         done.append(run.execution_id)
 
     lanes = lanes_of(2, work=work, hand_on=handed)
     thread = run_in_thread(lanes, [1, 2, 3, 4])
+    both.wait(DEADLINE)
+    hold_over.set()
     assert handed.came.wait(DEADLINE)
     assert (handed.calls, thread.is_alive()) == ([([3, 4], [])], True)
     gate.set()
@@ -174,37 +173,42 @@ def test_what_no_lane_begins_in_time_is_handed_on(monkeypatch: pytest.MonkeyPatc
     assert sorted(done) == [1, 2]
 
 
-def test_what_was_started_ahead_and_not_begun_in_time_is_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "HOLD_SECONDS", 0.2)
-    gate, handed, done = threading.Event(), Handed(), []
+@pytest.mark.usefixtures("ahead")
+def test_what_was_started_ahead_and_not_begun_in_time_is_handed_on(hold_over: threading.Event) -> None:
+    gate, entered, handed = threading.Event(), threading.Event(), Handed()
+    done: list[int] = []
 
     def work(run: FakeRun) -> None:
-        if run.execution_id >= 1000:
-            assert gate.wait(DEADLINE)
+        entered.set()
+        assert gate.wait(DEADLINE)
         done.append(run.execution_id)
 
     lanes = lanes_of(1, work=work, hand_on=handed)
-    # At a quick pace several are started at once.
-    assert_over(run_in_thread(lanes, range(100)))
-    thread = run_in_thread(lanes, range(1000, 1010))
+    thread = run_in_thread(lanes, range(100))
+    assert entered.wait(DEADLINE)
+    hold_over.set()
     assert handed.came.wait(DEADLINE)
     gate.set()
     assert_over(thread)
-    [(ids, runs)] = handed.calls
-    assert len(runs) > 0
-    assert sorted([*ids, *runs, *done[100:]]) == list(range(1000, 1010))
+    most = module.MOST_AT_ONCE
+    assert (handed.calls, done) == ([(list(range(most, 100)), list(range(1, most)))], [0])
 
 
-def test_a_handing_on_that_fails_costs_no_message(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "HOLD_SECONDS", 0.1)
-    gate, failed = threading.Event(), threading.Event()
+def test_a_handing_on_that_fails_costs_no_message(hold_over: threading.Event) -> None:
+    gate, entered, failed = threading.Event(), threading.Event(), threading.Event()
+
+    def work(run: FakeRun) -> None:
+        entered.set()
+        assert gate.wait(DEADLINE)
 
     def hand_on(ids: list[int], runs: list[FakeRun]) -> None:
         failed.set()
         raise ZeroDivisionError
 
-    lanes = lanes_of(1, work=lambda run: (gate.wait(DEADLINE), None)[1], hand_on=hand_on)
+    lanes = lanes_of(1, work=work, hand_on=hand_on)
     thread = run_in_thread(lanes, [1, 2])
+    assert entered.wait(DEADLINE)
+    hold_over.set()
     assert failed.wait(DEADLINE)
     gate.set()
     assert_over(thread)
@@ -231,15 +235,15 @@ def test_a_higher_priority_is_begun_before_what_came_earlier() -> None:
     assert done == [1, 5, 2, 3, 4]
 
 
-def test_what_could_not_be_handed_on_is_worked_on_or_handed_on_later(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "HOLD_SECONDS", 0.1)
-    gate, again = threading.Event(), threading.Event()
+@pytest.mark.usefixtures("ahead")
+def test_what_could_not_be_handed_on_is_worked_on_or_handed_on_later(hold_over: threading.Event) -> None:
+    gate, entered, again = threading.Event(), threading.Event(), threading.Event()
     done: list[int] = []
     calls: list[tuple[list[int], list[int]]] = []
 
     def work(run: FakeRun) -> None:
-        if run.execution_id >= 1000:
-            assert gate.wait(DEADLINE)
+        entered.set()
+        assert gate.wait(DEADLINE)
         done.append(run.execution_id)
 
     def hand_on(ids: list[int], runs: list[FakeRun]) -> None:
@@ -249,24 +253,22 @@ def test_what_could_not_be_handed_on_is_worked_on_or_handed_on_later(monkeypatch
         again.set()
 
     lanes = lanes_of(1, work=work, hand_on=hand_on)
-    # At a quick pace several are started at once.
-    assert_over(run_in_thread(lanes, range(100)))
-    thread = run_in_thread(lanes, range(1000, 1100))
+    thread = run_in_thread(lanes, range(100))
+    assert entered.wait(DEADLINE)
+    hold_over.set()
     assert again.wait(DEADLINE)
     gate.set()
     assert_over(thread)
-    assert calls[0] == calls[1] == calls[2]
-    ids, runs = calls[0]
-    assert len(ids) > 0
-    assert len(runs) > 0
-    assert sorted([*ids, *runs, *done[100:]]) == list(range(1000, 1100))
+    most = module.MOST_AT_ONCE
+    assert (calls, done) == ([(list(range(most, 100)), list(range(1, most)))] * 3, [0])
 
 
-def test_a_lane_begins_what_could_not_be_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "HOLD_SECONDS", 0.1)
-    gate, failed, done = threading.Event(), threading.Event(), []
+def test_a_lane_begins_what_could_not_be_handed_on(hold_over: threading.Event) -> None:
+    gate, entered, failed = threading.Event(), threading.Event(), threading.Event()
+    done: list[int] = []
 
     def work(run: FakeRun) -> None:
+        entered.set()
         assert gate.wait(DEADLINE)
         done.append(run.execution_id)
 
@@ -276,6 +278,8 @@ def test_a_lane_begins_what_could_not_be_handed_on(monkeypatch: pytest.MonkeyPat
 
     lanes = lanes_of(1, work=work, hand_on=hand_on)
     thread = run_in_thread(lanes, [1, 2, 3])
+    assert entered.wait(DEADLINE)
+    hold_over.set()
     assert failed.wait(DEADLINE)
     gate.set()
     assert_over(thread)

@@ -14,6 +14,7 @@ from scheduler.messages import decode_ids as decoded
 from scheduler.models import Execution, Status
 from tests.scheduler.factories import a_job, due
 from tests.scheduler.threads import together
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.django_db
 
@@ -138,7 +139,7 @@ def test_ends_at_the_same_moment_call_each_another_run() -> None:
         with transaction.atomic(), connection.cursor() as cursor:
             called.append([hint.execution_id for hint in limits.next_in_line(cursor, [run.concurrency_key])])
             # None of the four transactions is over before the last has called.
-            meet.wait(20)
+            meet.wait(PATIENCE)
 
     results = together(*[partial(end, run) for run in runs])
     assert (results, sorted(called)) == ([None] * 4, [[pk] for pk in ids[4:8]])

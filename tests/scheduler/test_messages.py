@@ -10,6 +10,7 @@ from redis import Redis
 
 from scheduler import messages, tasks
 from scheduler.messages import Hint
+from tests.waiting import PATIENCE
 
 SEP = "\x06\x16"
 
@@ -60,7 +61,8 @@ def test_many_hints_share_messages_and_none_is_left_out(broker: Redis) -> None:
 def test_kombu_reads_what_is_pushed_as_a_message_of_celery_s(broker: Redis) -> None:
     messages.publish([Hint(7, "services", 0, '{"tenant": "t1"}')])
     with Connection(settings.CELERY_BROKER_URL) as connection:
-        received = connection.SimpleQueue(Queue("services", exchange=None, routing_key="services")).get(timeout=5)
+        queue = Queue("services", exchange=None, routing_key="services")
+        received = connection.SimpleQueue(queue).get(timeout=PATIENCE)
         body = received.payload
         received.ack()
     assert body == [[[7]], {}, {"callbacks": None, "errbacks": None, "chain": None, "chord": None}]
@@ -120,6 +122,7 @@ def test_where_redis_is_away_publishing_says_so_and_waits_for_nothing_for_a_whil
         return Redis.from_url("redis://127.0.0.1:1", retry=None)
 
     monkeypatch.setattr(messages, "client", nowhere)
+    monkeypatch.setattr(messages, "_PAUSE_AFTER_FAILURE_SECONDS", PATIENCE)
     assert [messages.publish([Hint(7, "services", 0)]) for _ in range(3)] == [False, False, False]
     assert calls == [1]
 

@@ -18,6 +18,7 @@ from scheduler.models import Execution, Job, Notice, Status
 from tests.scheduler.factories import a_job, lapse, started
 from tests.scheduler.scripted import Scripted, a_scripted_job, ran
 from tests.scheduler.threads import Background
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.django_db(transaction=True)
 FAILED = Outcome(Status.FAILED, ("no",))
@@ -116,11 +117,11 @@ def test_a_beat_that_was_slow_does_not_take_the_notice_from_the_one_that_has_it_
 
     def slow(execution: Execution) -> None:
         entered.set()
-        assert go_on.wait(20)
+        assert go_on.wait(PATIENCE)
 
     scripted.then = slow
     beside = Background(notices.tell_all)
-    assert entered.wait(20)
+    assert entered.wait(PATIENCE)
     again_now()
     [taken] = notices.take(1)
     go_on.set()

@@ -9,7 +9,7 @@ from django.db import OperationalError
 from scheduler import clock, processes, worker
 from scheduler.models import Process
 from scheduler.worker import Presence
-from tests.waiting import wait_for
+from tests.waiting import NOISE, PATIENCE, wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -30,7 +30,7 @@ def test_a_worker_stays_present_whatever_a_renewal_meets(monkeypatch: pytest.Mon
     presence = Presence(queues=["services"], slots=2, pool="thread", node="worker@here")
     presence.start()
     row = wait_for(lambda: Process.objects.first(), what="the worker's row")
-    assert (row.name, row.slots, clock.now() - row.beat_at < timedelta(seconds=10)) == (presence.name, 2, True)
+    assert (row.name, row.slots, clock.now() - row.beat_at < timedelta(seconds=10) + NOISE) == (presence.name, 2, True)
     presence.stop()
-    presence.join(10)
+    presence.join(PATIENCE)
     assert (presence.is_alive(), Process.objects.count()) == (False, 0)

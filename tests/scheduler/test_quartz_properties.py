@@ -5,12 +5,12 @@ from itertools import islice
 from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
-from hypothesis import HealthCheck, assume, given, reject, settings
+from hypothesis import assume, given, reject, settings
 
 from scheduler.quartz import QuartzExpression
 from tests.scheduler.quartz_strategies import Case, cases
 
-thorough = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+thorough = settings(max_examples=200)
 
 
 def chain(expression: QuartzExpression, start: datetime, zone: ZoneInfo, count: int) -> list[datetime]:

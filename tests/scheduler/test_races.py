@@ -27,7 +27,7 @@ from tests.scheduler.factories import (
 )
 from tests.scheduler.holding import holding, waiting_for_a_lock
 from tests.scheduler.threads import in_thread, together
-from tests.waiting import wait_for
+from tests.waiting import PATIENCE, wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -63,7 +63,7 @@ def test_of_many_that_take_a_name_at_once_one_gets_it(monkeypatch: pytest.Monkey
 
 
 def test_beats_that_claim_at_once_share_the_due_jobs_and_double_none() -> None:
-    made = [a_job(expression=MINUTELY) for _ in range(30)]
+    made = [a_job() for _ in range(30)]
     for job in made:
         due(job)
     results = together(*[lambda: claims.claim(limit=10)] * 6)
@@ -73,7 +73,7 @@ def test_beats_that_claim_at_once_share_the_due_jobs_and_double_none() -> None:
 
 
 def test_a_claim_passes_over_a_job_that_somebody_else_holds() -> None:
-    held, free = a_job(expression=MINUTELY), a_job(expression=MINUTELY)
+    held, free = a_job(), a_job()
     due(held)
     due(free)
     with holding(held):
@@ -147,8 +147,10 @@ def test_a_cancellation_and_a_retry_at_once_leave_no_further_attempt() -> None:
 
 
 def test_an_edit_that_waited_for_its_turn_settles_what_fell_due_meanwhile() -> None:
+    job = a_job(schedule=Schedule(run_at=clock.now() + timedelta(hours=1)))
     at = clock.now() + timedelta(seconds=0.4)
-    job = a_job(schedule=Schedule(run_at=at))
+    Job.objects.update(run_at=at)
+    JobState.objects.update(next_fire_at=at)
     with holding(job):
         edit = in_thread(lambda: jobs.update(job, {"schedule": Schedule(expression=YEARLY)}, by="editor"))
         wait_for(waiting_for_a_lock, what="the edit waits for the job")
@@ -319,7 +321,7 @@ def test_a_request_that_replaces_runs_gives_way_to_who_locked_them_in_another_or
 
     locked = threading.Event()
     other = in_thread(backwards)
-    assert locked.wait(20)
+    assert locked.wait(PATIENCE)
     successor = in_thread(lambda: jobs.run_now(job, by="tester")).result()
     other.result()
     assert isinstance(successor, Execution)

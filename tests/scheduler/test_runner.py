@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,9 +17,12 @@ from scheduler.run import Run, Stop
 from tests.scheduler.factories import counted, counters
 from tests.scheduler.scripted import Scripted, Work, a_scripted_job, ran, terminate, until_interrupted, until_stopped
 from tests.scheduler.threads import in_thread
-from tests.waiting import wait_for
+from tests.waiting import NOISE, PATIENCE, wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+MILLISECOND = timedelta(milliseconds=1)
+FIVE_SECONDS = timedelta(seconds=5) + NOISE
 
 
 def the_end(execution: Execution) -> tuple[int, list[str]]:
@@ -126,7 +130,7 @@ def test_a_run_ends_as_failed_at_its_time_limit(scripted: Scripted, work: Work) 
     assert the_end(execution) == (Status.FAILED, ["stopped at its time limit of 1 s"])
     duration = execution.duration_ms
     assert duration is not None
-    assert 1000 <= duration < 2500
+    assert 1000 <= duration < (timedelta(seconds=1 + 3) + NOISE) / MILLISECOND
 
 
 def test_a_run_at_its_time_limit_is_tried_again_where_its_job_retries(scripted: Scripted) -> None:
@@ -159,7 +163,7 @@ def test_a_running_run_that_is_cancelled_stops_within_five_seconds(scripted: Scr
     canceller.result()
     execution.refresh_from_db()
     assert the_end(execution) == (Status.CANCELLED, ["cancelled by somebody", "cancelled while running"])
-    assert time.monotonic() - began < 5
+    assert timedelta(seconds=time.monotonic() - began) < FIVE_SECONDS
     assert counters(job) == counted(job) == (0, 1, 0, 0, 1)
 
 
@@ -184,7 +188,7 @@ def test_what_a_run_waits_for_is_interrupted_when_it_is_cancelled(scripted: Scri
     def work(arguments: Mapping[str, Any], context: RunContext) -> Outcome:
         closed = threading.Event()
         context.on_cancel(closed.set)
-        assert closed.wait(10)
+        assert closed.wait(PATIENCE)
         raise ConnectionError("the socket was closed")
 
     scripted.work = work
@@ -224,7 +228,7 @@ def test_a_run_whose_job_is_deleted_stops(scripted: Scripted) -> None:
     began = time.monotonic()
     runner.run_all([execution.pk])
     remover.result()
-    assert time.monotonic() - began < 5
+    assert timedelta(seconds=time.monotonic() - began) < FIVE_SECONDS
     assert not Execution.objects.filter(status__gte=Status.SUCCEEDED).exists()
 
 
@@ -326,14 +330,14 @@ def a_run(scripted: Scripted) -> Run:
 
 
 def test_an_interruption_reaches_the_work_and_nothing_after_it(scripted: Scripted) -> None:
-    interrupted_in_work = 0
-    for _ in range(200):
-        run = a_run(scripted) if _ == 0 else Run(run.started)  # noqa: F821 - bound in the first turn
-        entered = threading.Event()
+    first, interrupted = a_run(scripted), []
+    for turn in range(200):
+        # Every fourth waits for it; of the others some are just over when it comes.
+        waits, run, entered = turn % 4 == 0, Run(first.started), threading.Event()
 
-        def interrupt() -> None:
-            entered.wait()  # noqa: B023 - joined below
-            run.interrupt()  # noqa: B023 - joined below
+        def interrupt(run: Run = run, entered: threading.Event = entered) -> None:
+            entered.wait()
+            run.interrupt()
 
         interrupter = threading.Thread(target=interrupt)
         interrupter.start()
@@ -341,15 +345,18 @@ def test_an_interruption_reaches_the_work_and_nothing_after_it(scripted: Scripte
             try:
                 run.enter()
                 entered.set()
-                sum(range(_ * 20))
+                sum(range(turn * 20))
+                until = time.monotonic() + PATIENCE
+                while waits and time.monotonic() < until:
+                    pass
             finally:
                 run.leave()
         except RunCancelled:
-            interrupted_in_work += 1
+            interrupted.append(turn)
         # Nothing is raised out here, whatever the moment.
         interrupter.join()
         sum(range(1000))
-    assert 0 <= interrupted_in_work <= 200
+    assert set(range(0, 200, 4)) <= set(interrupted)
 
 
 def test_only_the_first_reason_to_stop_counts(scripted: Scripted) -> None:
@@ -403,11 +410,14 @@ def test_a_start_that_reached_no_database_is_given_up_at_once(
 ) -> None:
     execution = jobs.run_now(a_scripted_job(), by="tester")
 
+    tries: list[int] = []
+
     def away() -> None:
+        tries.append(1)
         raise OperationalError("connection refused")
 
     monkeypatch.setattr(connection, "ensure_connection", away)
-    began = time.monotonic()
     with pytest.raises(OperationalError):
         runner.start([execution.pk])
-    assert time.monotonic() - began < 1
+    # Not for as long as a lease, as where an answer was lost.
+    assert len(tries) == 2

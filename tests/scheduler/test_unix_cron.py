@@ -32,7 +32,7 @@ def field(low: int, high: int) -> st.SearchStrategy[str]:
 texts = st.tuples(field(0, 59), field(0, 23), field(1, 31), field(1, 12), field(0, 6)).map(" ".join)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(text=texts, seconds=st.integers(0, 4_000_000_000))
 def test_fires_in_utc_are_those_of_croniter(text: str, seconds: int) -> None:
     instant = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)

@@ -7,6 +7,8 @@ from typing import TypeVar
 
 from django.db import connection
 
+from tests.waiting import PATIENCE
+
 T = TypeVar("T")
 
 
@@ -17,7 +19,7 @@ def together(*calls: Callable[[], T]) -> list[T | Exception]:
     def one(call: Callable[[], T]) -> T | Exception:
         try:
             connection.ensure_connection()
-            barrier.wait(timeout=20)
+            barrier.wait(timeout=PATIENCE)
             return call()
         except Exception as error:
             return error
@@ -51,7 +53,7 @@ class Background(threading.Thread):
         finally:
             connection.close()
 
-    def result(self, *, deadline: float = 20) -> object:
+    def result(self, *, deadline: float = PATIENCE) -> object:
         """What the call returned; raises what it raised, or AssertionError where it does not end in time."""
         self.join(deadline)
         assert not self.is_alive(), f"still running after {deadline} s"

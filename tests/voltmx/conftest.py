@@ -20,12 +20,6 @@ APPS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def cheap_passwords(settings: Any) -> None:
-    """Hashing that takes no time, which is what these tests would else mostly wait for."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
 @pytest.fixture
 def user(db: None) -> User:
     """The administrator, whose e-mail differs from the user name."""

@@ -10,7 +10,7 @@ from django.db import connection, transaction
 
 from scheduler.models import JobState
 from tests.scheduler.threads import in_thread
-from tests.waiting import wait_for
+from tests.waiting import PATIENCE, wait_for
 
 
 def waiting() -> int:
@@ -18,6 +18,7 @@ def waiting() -> int:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            " AND backend_type = 'client backend'"
         )
         return int(cursor.fetchone()[0])
 
@@ -30,11 +31,11 @@ def at_once(*calls: Callable[[], Any], held: Callable[[], Any] = lambda: None) -
         with transaction.atomic():
             JobState.objects.select_for_update().get()
             locked.set()
-            assert let_go.wait(20)
+            assert let_go.wait(2 * PATIENCE)
             held()
 
     holder = in_thread(hold)
-    assert locked.wait(20)
+    assert locked.wait(PATIENCE)
     threads = [in_thread(call) for call in calls]
     try:
         # Asked outside of a transaction: within one PostgreSQL tells the same all the time.

@@ -147,7 +147,7 @@ def test_many_runs_at_once_log_in_once(foundry: FoundryServer) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
     assert [outcome.status for outcome in outcomes] == [Status.SUCCEEDED] * 8
     assert len(foundry.foundry.logins()) == 1
 

@@ -14,7 +14,7 @@ from scheduler.job_types import Outcome, RunCancelled
 from scheduler.models import Status
 from tests.processes import free_port
 from tests.voltmx.wire import Run, sample
-from tests.waiting import wait_for
+from tests.waiting import PATIENCE, wait_for
 from voltmx import registry
 from voltmx.arguments import read
 from voltmx.demo.server import FoundryServer
@@ -210,7 +210,7 @@ def test_a_cancelled_run_lets_go_of_its_socket_at_once(foundry: FoundryServer, n
     thread.start()
     wait_for(lambda: foundry.foundry.seen, what="the call to arrive")
     context.cancel()
-    thread.join(5)
+    thread.join(PATIENCE)
     assert [type(end) for end in ended] == [RunCancelled]
 
 

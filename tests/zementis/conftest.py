@@ -26,12 +26,6 @@ def _nothing_remembered() -> Iterator[None]:
     inference.cache.clear()
 
 
-@pytest.fixture(autouse=True)
-def _quick_passwords(settings: Any) -> None:
-    """The hash of real life takes half a second by design."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
 class Api:
     """A client of the surface that logs in with every request."""
 

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.zementis.conftest import Api, answer
@@ -156,7 +156,7 @@ values = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150)
 @given(data=st.data())
 def test_no_job_crashes_the_server(api: Api, data: st.DataObject) -> None:
     from zementis.models import ManagedObject, ScoringModel
@@ -173,7 +173,7 @@ def test_no_job_crashes_the_server(api: Api, data: st.DataObject) -> None:
     assert code in (201, 400, 404), found
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150)
 @given(key=st.text(max_size=10), value=values, known=st.sampled_from(["type", "time", "source", "c8y_X", "name", "id"]))
 def test_no_platform_body_crashes_the_server(api: Api, key: str, value: Any, known: str) -> None:
     from zementis.models import ManagedObject
@@ -196,7 +196,7 @@ def test_no_platform_body_crashes_the_server(api: Api, key: str, value: Any, kno
     assert set(codes) <= {201, 422}
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200)
 @given(
     path=st.sampled_from(
         [

@@ -36,7 +36,7 @@ def test_a_lock_that_is_not_to_be_had_is_told_as_what_passes(table: str, path: s
         with connection.cursor() as cursor:
             cursor.execute(f"BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
             held.set()
-            release.wait(30)
+            release.wait(120)
             cursor.execute("ROLLBACK")
 
     holder = in_thread(hold)

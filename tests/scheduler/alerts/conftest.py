@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from scheduler.alerts.watched import watched
+from tests.waiting import PATIENCE
 
 
 @dataclass
@@ -65,7 +66,7 @@ def receiver() -> Iterator[Receiver]:
         def _answer(self) -> None:
             raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             receiver.entered.set()
-            receiver.open.wait(60)
+            receiver.open.wait(2 * PATIENCE)
             receiver.seen.append(Post(self.command, self.path, json.loads(raw) if raw else None))
             self.send_response(receiver.status)
             if receiver.location:

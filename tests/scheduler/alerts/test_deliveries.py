@@ -21,6 +21,7 @@ from tests.scheduler.alerts.conftest import Receiver
 from tests.scheduler.alerts.factories import a_channel, a_rule, fails, settle
 from tests.scheduler.factories import a_job
 from tests.scheduler.threads import together
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.django_db
 
@@ -40,7 +41,7 @@ class Inbox:
 @pytest.fixture
 def inbox() -> Iterator[Inbox]:
     box = Inbox(free_port())
-    server = Controller(box, hostname="127.0.0.1", port=box.port)
+    server = Controller(box, hostname="127.0.0.1", port=box.port, ready_timeout=PATIENCE)
     server.start()
     yield box
     server.stop()
@@ -95,7 +96,7 @@ def test_a_channel_that_comes_back_gets_the_alert(receiver: Receiver) -> None:
 def test_a_channel_that_hangs_costs_the_others_no_more_than_its_time(
     receiver: Receiver, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deliveries, "SEND_SECONDS", 0.5)
+    monkeypatch.setattr(deliveries, "SEND_SECONDS", 1.5)
     receiver.open.clear()
     hanging = deliveries.test(a_channel(receiver.webhook))
     mailed = deliveries.test(

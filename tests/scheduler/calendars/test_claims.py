@@ -339,8 +339,8 @@ def test_days_are_worked_out_before_a_claim_asks() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_beats_at_once_record_each_closed_instant_once() -> None:
     calendar = a_calendar(dates=ALWAYS)
-    keeping = [a_job(expression=MINUTELY, calendars=[calendar.pk]) for _ in range(12)]
-    plain = [a_job(expression=MINUTELY) for _ in range(4)]
+    keeping = [a_job(calendars=[calendar.pk]) for _ in range(12)]
+    plain = [a_job() for _ in range(4)]
     instants = {job.pk: due(job) for job in (*keeping, *plain)}
     together(*[lambda: claims.claim(limit=3)] * 4)
     while claims.claim(limit=3).jobs:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from scheduler.cli import documents
@@ -20,7 +20,6 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.dictionaries(TEXTS, VALUES, max_size=5))
 @example(
     {"a": "OFF", "off": "1e5", "1": "0x1F", "<<": "~", "": "", "null": " x ", "b": "2026-01-01", "c": "=", "d": "\x85"}

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scheduler import clock, jobs
@@ -81,7 +81,7 @@ DEFINITIONS = st.builds(
 )
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12)
 @given(st.lists(DEFINITIONS, min_size=1, max_size=2), st.booleans())
 def test_export_delete_apply_gives_equal_definitions(made: list[Definition], sealed: bool) -> None:
     Job.objects.all().delete()
