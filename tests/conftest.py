@@ -26,7 +26,7 @@ hypothesis.settings.load_profile("same")
 
 @pytest.fixture(scope="session", autouse=True)
 def quick() -> Iterator[None]:
-    """Neither hashing of passwords, nor looking for all static files whenever a client is made, costs the tests time."""
+    """Neither hashing passwords nor looking for all static files whenever a client is made costs the tests time."""
     with override_settings(PASSWORD_HASHERS=["tests.hashing.QuickHasher"], WHITENOISE_AUTOREFRESH=True):
         yield
 

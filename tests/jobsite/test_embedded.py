@@ -44,14 +44,31 @@ def root_of_servers(tmp_path: Path) -> Path:
     return root
 
 
+@pytest.fixture(scope="module")
+def initialised(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of a PostgreSQL that has never run: making them is what takes the longest."""
+    root = root_of_servers(tmp_path_factory.mktemp("initialised"))
+    Postgres(root).service()
+    return root / "postgres"
+
+
+@pytest.fixture
+def root(tmp_path: Path, initialised: Path) -> Path:
+    """Where servers have their files, with those of a PostgreSQL that has never run."""
+    root = root_of_servers(tmp_path)
+    # As they are, with their owner.
+    subprocess.run(["cp", "-a", str(initialised), str(root)], check=True)
+    return root
+
+
 def execute(postgres: Postgres, statement: str) -> list[tuple[object, ...]]:
     with psycopg.connect(postgres.url(), autocommit=True) as connection:
         cursor = connection.execute(statement)
         return cursor.fetchall() if cursor.description else []
 
 
-def test_postgres_keeps_its_data_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    postgres = Postgres(root_of_servers(tmp_path), durable=False)
+def test_postgres_keeps_its_data_and_leaves_nothing_behind(root: Path) -> None:
+    postgres = Postgres(root, durable=False)
     with running(postgres) as first:
         postgres.ensure_database()
         execute(postgres, "CREATE TABLE kept AS SELECT 7 AS n")
@@ -68,23 +85,24 @@ def test_postgres_runs_as_an_ordinary_user_below_directories_closed_to_it(tmp_pa
         assert psutil.Process(process.pid).uids().effective != 0
 
 
-def test_the_database_role_may_make_databases_and_no_more(tmp_path: Path) -> None:
-    postgres = Postgres(root_of_servers(tmp_path), durable=False)
+def test_the_database_role_may_make_databases_and_no_more(root: Path) -> None:
+    postgres = Postgres(root, durable=False)
     with running(postgres):
         postgres.ensure_database()
         query = "SELECT rolsuper, rolcreatedb, rolcreaterole FROM pg_roles WHERE rolname = current_user"
         assert execute(postgres, query) == [(False, True, False)]
 
 
-def test_only_its_user_may_enter_the_directory_of_the_socket(tmp_path: Path) -> None:
-    postgres = Postgres(root_of_servers(tmp_path), durable=False)
+def test_only_its_user_may_enter_the_directory_of_the_socket(root: Path) -> None:
+    postgres = Postgres(root, durable=False)
     postgres.service()
     assert stat.S_IMODE(postgres.sockets.stat().st_mode) == 0o700
 
 
-def test_a_path_too_long_for_a_socket_gets_a_short_directory_for_it(tmp_path: Path) -> None:
-    postgres = Postgres(root_of_servers(tmp_path) / ("deep" * 30), durable=False)
+def test_a_path_too_long_for_a_socket_gets_a_short_directory_for_it(root: Path) -> None:
+    postgres = Postgres(root / ("deep" * 30), durable=False)
     postgres.root.mkdir()
+    (root / "postgres").rename(postgres.data)
     with running(postgres):
         postgres.ensure_database()
         assert (len(str(postgres.sockets)) < 90, execute(postgres, "SELECT 1")) == (True, [(1,)])
@@ -100,8 +118,8 @@ def test_an_unfinished_data_directory_is_made_anew(tmp_path: Path) -> None:
         assert postgres.answers()
 
 
-def test_a_lock_whose_process_is_somebody_else_now_does_not_block(tmp_path: Path) -> None:
-    postgres = Postgres(root_of_servers(tmp_path), durable=False)
+def test_a_lock_whose_process_is_somebody_else_now_does_not_block(root: Path) -> None:
+    postgres = Postgres(root, durable=False)
     with running(postgres):
         pass
     (postgres.data / "postmaster.pid").write_text(f"{os.getpid()}\n{postgres.data}\n")
@@ -133,8 +151,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-def test_servers_of_a_killed_starter_do_not_block_the_next_one(tmp_path: Path) -> None:
-    root = root_of_servers(tmp_path)
+def test_servers_of_a_killed_starter_do_not_block_the_next_one(root: Path) -> None:
     killed = subprocess.run(
         [sys.executable, "-c", STARTER, str(root)], cwd=ROOT, capture_output=True, text=True, check=False
     )

@@ -1,5 +1,6 @@
 """Servers of one test's own, to be frozen, killed and started again at will."""
 
+import atexit
 import os
 import shutil
 import signal
@@ -7,6 +8,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 from django.core.management import call_command
@@ -67,13 +69,18 @@ class Server:
 
 @contextmanager
 def _root() -> Iterator[Path]:
-    root = Path(tempfile.mkdtemp(prefix="jobsite-own-"))
-    # PostgreSQL may run as another user; its own directories stay closed.
-    root.chmod(0o711)
+    root = _directory()
     try:
         yield root
     finally:
         shutil.rmtree(root, ignore_errors=True)
+
+
+def _directory() -> Path:
+    root = Path(tempfile.mkdtemp(prefix="jobsite-own-"))
+    # PostgreSQL may run as another user; its own directories stay closed.
+    root.chmod(0o711)
+    return root
 
 
 @contextmanager
@@ -87,23 +94,51 @@ def own_redis() -> Iterator[Server]:
             server.close()
 
 
+def put_database(root: Path) -> None:
+    """Put the files of a PostgreSQL under ``root`` that has the project's tables, and is not running."""
+    # As it is, with its owner.
+    subprocess.run(["cp", "-a", str(_database() / "postgres"), str(root)], check=True)
+
+
+@cache
+def _database() -> Path:
+    """Where the files are that are copied; made when they are first asked for, which takes its time."""
+    root = _directory()
+    atexit.register(shutil.rmtree, root, ignore_errors=True)
+    postgres = Postgres(root, durable=False)
+    server = Server(postgres)
+    try:
+        postgres.ensure_database()
+        with _used(postgres):
+            call_command("migrate", verbosity=0)
+    finally:
+        server.close()
+    return root
+
+
+@contextmanager
+def _used(postgres: Postgres) -> Iterator[None]:
+    """Let this thread use another server meanwhile."""
+    kept = dict(connection.settings_dict)
+    connection.close()
+    connection.settings_dict.update(NAME="jobsite", USER="jobsite", PASSWORD="", HOST=str(postgres.sockets), PORT="")
+    try:
+        yield
+    finally:
+        connection.close()
+        connection.settings_dict.update(kept)
+
+
 @contextmanager
 def own_postgres() -> Iterator[Server]:
     """A PostgreSQL with the project's tables, which the test and all that it starts use meanwhile."""
     with _root() as root:
+        put_database(root)
         postgres = Postgres(root, durable=True)
         server = Server(postgres)
-        kept = dict(connection.settings_dict)
         try:
-            postgres.ensure_database()
-            connection.close()
-            connection.settings_dict.update(
-                NAME="jobsite", USER="jobsite", PASSWORD="", HOST=str(postgres.sockets), PORT=""
-            )
-            call_command("migrate", verbosity=0)
-            yield server
+            with _used(postgres):
+                yield server
         finally:
-            connection.close()
-            connection.settings_dict.update(kept)
             server.close()
             shutil.rmtree(postgres.sockets, ignore_errors=True)

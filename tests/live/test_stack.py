@@ -18,9 +18,11 @@ from pathlib import Path
 import psutil
 import pytest
 from pytest_django import Settings
+from pytest_django.plugin import DjangoDbBlocker
 from redis import Redis
 
 from jobsite.embedded.child import ServerUser, before_exec
+from tests.live.servers import put_database
 from tests.processes import LiveProcess, database_url, free_port
 from tests.waiting import NOISE, wait_for
 
@@ -117,9 +119,14 @@ def fresh(tmp_path: Path) -> Iterator[Stack]:
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack(
+    tmp_path_factory: pytest.TempPathFactory, django_db_setup: None, django_db_blocker: DjangoDbBlocker
+) -> Iterator[Stack]:
     """A stack that is ready, shared by the tests that leave it so."""
     with closing(Stack(tmp_path_factory.mktemp("stack"))) as stack:
+        stack.data.mkdir()
+        with django_db_blocker.unblock():
+            put_database(stack.data)
         stack.start_ready()
         yield stack
 

@@ -18,7 +18,7 @@ from pytest_django import Settings
 
 from scheduler import jobs
 from scheduler.models import Execution, Job, Status
-from tests.live.servers import Server, _root
+from tests.live.servers import Server, _root, put_database
 from tests.processes import ROOT, Processes
 from tests.waiting import NOISE, wait_for
 from tests.zementis.factories import FOREST, FOREST_MAPPINGS, NOON, a_job, a_model, motion, once
@@ -100,20 +100,15 @@ class Tenant:
 
     def __init__(self, processes: Processes, server: Server) -> None:
         environment = {"DATABASE_URL": server.url, "ZEMENTIS_DATA_SOURCE": "local"}
-        for command in ("migrate", "--verbosity=0"), ("createsuperuser", "--noinput", "--email=t@example.com"):
-            subprocess.run(
-                [sys.executable, "manage.py", *command],
-                cwd=ROOT,
-                env={
-                    **os.environ,
-                    **environment,
-                    "DJANGO_SUPERUSER_USERNAME": USER,
-                    "DJANGO_SUPERUSER_PASSWORD": PASSWORD,
-                },
-                check=True,
-                timeout=120,
-                capture_output=True,
-            )
+        owner = {"DJANGO_SUPERUSER_USERNAME": USER, "DJANGO_SUPERUSER_PASSWORD": PASSWORD}
+        subprocess.run(
+            [sys.executable, "manage.py", "createsuperuser", "--noinput", "--email=t@example.com"],
+            cwd=ROOT,
+            env={**os.environ, **environment, **owner},
+            check=True,
+            timeout=120,
+            capture_output=True,
+        )
         self.process, self.url = processes.web(**environment)
         self._session = requests.Session()
         self._session.auth = (USER, PASSWORD)
@@ -140,10 +135,9 @@ def tenant(processes: Processes) -> Iterator[Tenant]:
     from jobsite.embedded.postgres import Postgres
 
     with _root() as root:
-        postgres = Postgres(root, durable=False)
-        server = Server(postgres)
+        put_database(root)
+        server = Server(Postgres(root, durable=False))
         try:
-            postgres.ensure_database()
             made = Tenant(processes, server)
             yield made
             made.process.close()
