@@ -1,16 +1,22 @@
 """GET /api/schedule/preview: a schedule's text explained, before a job is made of it."""
 
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, inline_serializer
 from rest_framework import serializers
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from scheduler.calendars import store
+from scheduler.calendars.days import Closed
+from scheduler.console.closures import closure
+from scheduler.models import Calendar
 from scheduler.preview import MAX_COUNT, Note, PreviewedFire, preview, zone_named
 
 DEFAULT_COUNT = 10
@@ -22,6 +28,9 @@ class PreviewParameters(serializers.Serializer[dict[str, Any]]):
     expression = serializers.CharField(trim_whitespace=False)
     zone = serializers.CharField(default="UTC")
     count = serializers.IntegerField(default=DEFAULT_COUNT, min_value=1, max_value=MAX_COUNT)
+    calendars = serializers.ListField(
+        child=serializers.CharField(trim_whitespace=False), default=list, max_length=store.MOST_PER_JOB
+    )
 
     def validate_zone(self, name: str) -> str:
         """Refuse what is not a zone."""
@@ -30,6 +39,14 @@ class PreviewParameters(serializers.Serializer[dict[str, Any]]):
         except ValueError as error:
             raise serializers.ValidationError(str(error)) from None
         return name
+
+    def validate_calendars(self, names: list[str]) -> list[int]:
+        """Return the numbers of the calendars; refuse a name that none has."""
+        known = dict(Calendar.objects.filter(name__in=names).values_list("name", "pk"))
+        missing = next((name for name in names if name not in known), None)
+        if missing is not None:
+            raise serializers.ValidationError(f"there is no calendar {missing[:100]!r}")
+        return [known[name] for name in names]
 
 
 _FIRE = inline_serializer(
@@ -46,6 +63,11 @@ _FIRE = inline_serializer(
             allow_null=True,
             help_text="What a change of the clocks does to it: `lost` (not shown by the clock, or passed over with the "
             "hour that is skipped) or `second_pass` (shown twice; fires the second time). Null otherwise.",
+        ),
+        "suppressed": serializers.CharField(
+            allow_null=True,
+            help_text="Why a job with these calendars does not run then: which calendar is closed, and for what. Null "
+            "where it runs.",
         ),
     },
     many=True,
@@ -97,21 +119,30 @@ class SchedulePreviewView(APIView):
                 {"type": "integer", "minimum": 1, "maximum": MAX_COUNT, "default": DEFAULT_COUNT},
                 description="How many fires to list.",
             ),
+            OpenApiParameter(
+                "calendars",
+                {"type": "array", "items": {"type": "string"}, "maxItems": store.MOST_PER_JOB},
+                description="Names of calendars on whose days the job does not run; repeat it for several. Needs the "
+                "permission to view calendars.",
+            ),
         ],
         responses={
             200: OpenApiResponse(_PREVIEW, description="Also for a text that cannot be read: `valid` is false."),
             400: OpenApiResponse(_ERRORS, description="A parameter is missing or wrong."),
             401: OpenApiResponse(_ERRORS, description="No login of either surface."),
+            403: OpenApiResponse(_ERRORS, description="Calendars are asked for by somebody who may not view them."),
         },
     )
     def get(self, request: Request) -> Response:
         """Answer with the preview, from now on."""
+        if "calendars" in request.query_params and not request.user.has_perm("scheduler.view_calendar"):
+            raise PermissionDenied("You may not view calendars.")
         parameters = PreviewParameters(data=request.query_params)
         if not parameters.is_valid():
-            errors = [f"{name}: {problem}" for name, problems in parameters.errors.items() for problem in problems]
-            return Response({"errors": errors}, status=400)
+            return Response({"errors": list(_sentences(parameters.errors))}, status=400)
         asked = parameters.validated_data
         seen = preview(asked["expression"], asked["zone"], asked["count"], now=datetime.now(UTC))
+        closed = store.closed(asked["calendars"], asked["zone"])
         return Response(
             {
                 "valid": seen.valid,
@@ -119,14 +150,23 @@ class SchedulePreviewView(APIView):
                 "description": seen.description or None,
                 "never_fires": seen.never_fires,
                 "zone": asked["zone"],
-                "fires": [_wire(fire) for fire in seen.fires],
+                "fires": [_wire(fire, closed) for fire in seen.fires],
             }
         )
 
 
-def _wire(fire: PreviewedFire) -> dict[str, str | None]:
+def _sentences(errors: Mapping[str, Any]) -> Iterator[str]:
+    for name, problems in errors.items():
+        # Those of a list's members are by their place in it.
+        each = [one for some in problems.values() for one in some] if isinstance(problems, Mapping) else problems
+        yield from (f"{name}: {problem}" for problem in each)
+
+
+def _wire(fire: PreviewedFire, closed: Closed | None) -> dict[str, str | None]:
+    why = None if fire.utc is None else closure(closed, fire.utc)
     return {
         "utc": None if fire.utc is None else fire.utc.isoformat().replace("+00:00", "Z"),
         "local": fire.local.isoformat(),
         "note": None if fire.note is None else fire.note.value,
+        "suppressed": None if why is None else str(why),
     }

@@ -14,6 +14,7 @@ from typing import cast
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from jobsite import policy
 from jobsite.environment import Environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -69,6 +70,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
+    "csp",
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -82,6 +84,9 @@ INSTALLED_APPS = [
     *env.words("EXTRA_APPS", default=()),
 ]
 MIDDLEWARE = [
+    # In front of those that may answer by themselves: every answer has the headers.
+    "csp.middleware.CSPMiddleware",
+    "jobsite.headers.HeadersMiddleware",
     "jobsite.request_ids.RequestIdMiddleware",
     "jobsite.health.HealthMiddleware",
     "accounts.origin.OriginMiddleware",
@@ -101,7 +106,8 @@ WSGI_APPLICATION = "jobsite.wsgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [],
+        # In front of the applications' own: what of the theme's pages is written differently here.
+        "DIRS": [BASE_DIR / "jobsite" / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -152,18 +158,15 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "PREPROCESSING_HOOKS": ["jobsite.openapi.expand_paths"],
     "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "jobsite.openapi.add_components"],
-    # The browsable page's assets, from our own origin.
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "docExpansion": "none", "persistAuthorization": False},
 }
 UNFOLD = {
     "SITE_TITLE": "Jobsite",
     "SITE_HEADER": "Jobsite",
     "SITE_SYMBOL": "schedule",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "scheduler.admin.site.favicon"}],
-    "STYLES": ["scheduler.admin.site.stylesheet"],
-    "SCRIPTS": ["scheduler.admin.site.script"],
+    "GLOBAL_CALLBACK": "scheduler.admin.site.context",
+    "STYLES": ["scheduler.admin.site.theme", "scheduler.admin.site.stylesheet"],
+    "SCRIPTS": ["scheduler.admin.site.expressions", "scheduler.admin.site.script"],
     "DASHBOARD_CALLBACK": "scheduler.admin.dashboard.context",
     "LOGIN": {"form": "accounts.login_form.LoginForm"},
     "SIDEBAR": {"show_search": True, "navigation": "scheduler.admin.site.navigation"},
@@ -317,6 +320,8 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_HSTS_PRELOAD = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = policy.content_policy()
+SECURITY_HEADERS = policy.HEADERS
 # Uploaded models are checked against their own limit; anything else larger than this is refused unread.
 DATA_UPLOAD_MAX_MEMORY_SIZE = env.integer("UPLOAD_LIMIT_BYTES", default=64 * 1024 * 1024, low=1024, high=1 << 31)
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from scheduler.exceptions import UnknownJobType
 from scheduler.models.execution import Status
@@ -123,6 +123,13 @@ class JobType(Protocol):
         once for each such end. What it raises (``NotTold``, or anything) has it called again later, a bounded number of
         times, and is then noted with the run.
         """
+
+
+@runtime_checkable
+class Exemplary(Protocol):
+    """A job type that shows people what its arguments look like; no type has to."""
+
+    example: Mapping[str, Any]
 
 
 @dataclass

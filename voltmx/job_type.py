@@ -26,6 +26,19 @@ class ServiceJob:
     title: str = "Volt MX Foundry service"
     queue: str = "services"
     unique_names: bool = True
+    example: Mapping[str, Any] = {
+        "jobServiceInfo": {
+            "version": "1.0",
+            "serviceType": "intSer",
+            "serviceName": "orders",
+            "objectName": "",
+            "operationName": "exportOrders",
+            "requestheaderMap": {"Accept-Language": "en"},
+            "serviceExecutionType": "SERVER_URL",
+            "postData": '{"since": "yesterday"}',
+            "operationSecurityLevel": "public",
+        }
+    }
 
     def check(self, arguments: Mapping[str, Any]) -> None:
         """Raise ``InvalidJob`` unless ``arguments`` describe a service call."""

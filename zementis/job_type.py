@@ -25,6 +25,13 @@ class ZementisJobs:
     title = "Zementis scoring"
     queue = "inference"
     unique_names = False
+    example: Mapping[str, Any] = {
+        "target": 1,
+        "is_group": False,
+        "model": "vibration",
+        "mappings": {"x": "c8y_Acceleration.accelerationX.value", "y": "c8y_Acceleration.accelerationY.value"},
+        "data_from_previous_seconds": 3600,
+    }
 
     def check(self, arguments: Mapping[str, Any]) -> None:
         """Raise ``InvalidJob`` unless ``arguments`` can be stored."""

@@ -16,7 +16,7 @@ from unfold.widgets import (
 )
 
 from scheduler import job_types, jobs
-from scheduler.admin.widgets import ExpressionWidget, ZoneWidget
+from scheduler.admin.widgets import ArgumentsWidget, ExpressionWidget, ZoneWidget
 from scheduler.console import words
 from scheduler.console.json_text import read_object
 from scheduler.console.masking import unmask
@@ -66,7 +66,7 @@ class JobForm(forms.ModelForm):  # type: ignore[type-arg]
     )
     arguments = forms.CharField(
         label="Arguments",
-        widget=UnfoldAdminTextareaWidget(attrs={"rows": 14, "class": "c-code", "spellcheck": "false"}),
+        widget=ArgumentsWidget(),
         max_length=1_000_000,
         help_text="JSON. Secrets are shown masked; what stays masked keeps its value.",
     )
@@ -107,6 +107,7 @@ class JobForm(forms.ModelForm):  # type: ignore[type-arg]
     def _show_stored(self) -> None:
         self.shown = words.shown_arguments(self.instance)
         self.initial["version"] = self.instance.version
+        self.fields["arguments"].widget.kind = self.instance.kind  # type: ignore[attr-defined]
         if self.shown is None:
             self.fields["arguments"].disabled = True
             self.fields["arguments"].help_text = "No installed application knows this kind of job."

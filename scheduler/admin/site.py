@@ -44,9 +44,24 @@ def stylesheet(request: HttpRequest) -> str:
     return static("scheduler/console.css")
 
 
+def theme(request: HttpRequest) -> str:
+    """Return the address of the theme's colours."""
+    return static("scheduler/theme.css")
+
+
+def expressions(request: HttpRequest) -> str:
+    """Return the address of what reads the theme's expressions without eval."""
+    return static("scheduler/expressions.js")
+
+
 def script(request: HttpRequest) -> str:
     """Return the address of the console's script."""
     return static("scheduler/console.js")
+
+
+def context(request: HttpRequest) -> dict[str, Any]:
+    """Return what each page is told beyond the theme's settings: its colours are in a file, not in the page."""
+    return {"colors": None}
 
 
 def favicon(request: HttpRequest) -> str:
@@ -74,6 +89,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     for label in labels:
         items = [_item(model, model["object_name"].lower()) for model in apps[label]["models"]]
         groups.append({"title": apps[label]["name"], "separator": True, "collapsible": label in _LAST, "items": items})
+    groups[0]["items"].append({"title": "APIs", "icon": "api", "link": reverse("api_docs")})
     return groups
 
 

@@ -1,4 +1,4 @@
-"""Form fields of a schedule: a zone with its names to choose from, an expression with its builder and its fires."""
+"""Form fields: a zone with its names to choose from, an expression with its builder and its fires, arguments."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from django.urls import reverse
-from unfold.widgets import UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
+
+from scheduler import job_types
+from scheduler.console import words
 
 
 class ZoneWidget(UnfoldAdminTextInputWidget):
@@ -38,3 +41,23 @@ class ExpressionWidget(UnfoldAdminTextInputWidget):
         context: dict[str, Any] = super().get_context(name, value, attrs)
         days = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
         return {**context, "preview_url": reverse("admin:scheduler_job_preview"), "days": days}
+
+
+class ArgumentsWidget(UnfoldAdminTextareaWidget):
+    """JSON, beneath which each kind of job shows an example of its arguments: all of them without the script, with it
+    the chosen kind's. ``kind`` is that of a job that exists."""
+
+    template_name = "scheduler/admin/widgets/arguments.html"
+    kind: str | None = None
+
+    def __init__(self) -> None:
+        super().__init__(attrs={"rows": 14, "class": "c-code", "spellcheck": "false"})
+
+    def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context(name, value, attrs)
+        context["examples"] = [
+            {"kind": job_type.kind, "title": job_type.title, "text": words.pretty(job_type.example)}
+            for job_type in job_types.all_types()
+            if isinstance(job_type, job_types.Exemplary) and self.kind in (None, job_type.kind)
+        ]
+        return context

@@ -37,14 +37,22 @@ def chromium() -> Iterator[Browser]:
             browser.close()
 
 
+# What the browser's own line leaves out: where it was, and how it began.
+_POLICY = """document.addEventListener("securitypolicyviolation", (found) => console.error(
+  `the policy forbids ${found.violatedDirective}: ${found.blockedURI} ${found.sourceFile}:${found.lineNumber} ` +
+  `${found.sample} ${found.target && found.target.outerHTML ? found.target.outerHTML.slice(0, 200) : ""}`))"""
+
+
 class Watch:
-    """What went wrong on a page while it was used: errors of scripts, foreign hosts, failed or refused requests."""
+    """What went wrong on a page while it was used: errors of scripts, foreign hosts, failed or refused requests, and
+    whatever the Content-Security-Policy forbade."""
 
     def __init__(self, page: Page, *, host: str) -> None:
         self.page = page
         self.complaints: list[str] = []
         self._host = host
         self._refused_on_purpose: set[int] = set()
+        page.add_init_script(_POLICY)
         page.on("console", self._console)
         page.on("pageerror", lambda error: self.complaints.append(f"error in a script: {error}"))
         page.on("request", self._request)

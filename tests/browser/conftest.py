@@ -1,6 +1,11 @@
 """A stack and a browser for all tests of this folder; a logged-in page for each, watched to its end."""
 
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, StorageState, expect
@@ -9,6 +14,7 @@ from tests.browser import stack as stacks
 from tests.browser.chromium import Watch, chromium
 from tests.browser.pages import DESK
 from tests.browser.stack import PASSWORD, USER, Stack
+from tests.processes import ROOT
 
 
 @pytest.fixture(scope="package")
@@ -37,6 +43,18 @@ def login(browser: Browser, stack: Stack) -> Iterator[StorageState]:
     expect(page).to_have_title("Dashboard | Jobsite")
     yield context.storage_state()
     context.close()
+
+
+@pytest.fixture(scope="package")
+def planted(stack: Stack) -> dict[str, Any]:
+    """What was planted, by a process of its own: Django knows one database here, and the stack has another."""
+    address = (stack.data / "stack.env").read_text().split("DATABASE_URL=")[1].splitlines()[0]
+    environment = {**os.environ, "DATA_DIR": str(stack.data), "DATABASE_URL": address}
+    command = [sys.executable, "-m", "tests.browser.plant"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
 
 
 @pytest.fixture

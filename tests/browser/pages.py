@@ -9,6 +9,51 @@ from playwright.sync_api import Locator, Page, ViewportSize, expect
 DESK: ViewportSize = {"width": 1440, "height": 900}
 PHONE: ViewportSize = {"width": 390, "height": 844}
 JOBS = "/admin/scheduler/job/"
+# The list of every table is among them: tests/scheduler/admin/test_site.py.
+PAGES = {
+    "log-in": "/admin/login/",
+    "dashboard": "/admin/",
+    "APIs": "/api/docs",
+    "jobs": JOBS,
+    "no jobs found": f"{JOBS}?q=nothing-is-called-so",
+    "new job": f"{JOBS}add/",
+    "edit": f"{JOBS}1/edit/",
+    "delete": f"{JOBS}1/delete/",
+    "why": f"{JOBS}1/why/?at=2026-11-01T03:00:00&zone=Europe/Berlin",
+    "runs": "/admin/scheduler/execution/",
+    "incidents": "/admin/scheduler/incident/",
+    "alert rules": "/admin/scheduler/alertrule/",
+    "new alert rule": "/admin/scheduler/alertrule/add/",
+    "channels": "/admin/scheduler/channel/",
+    "new channel": "/admin/scheduler/channel/add/",
+    "pings": "/admin/scheduler/ping/",
+    "deliveries": "/admin/scheduler/delivery/",
+    "calendars": "/admin/scheduler/calendar/",
+    "new calendar": "/admin/scheduler/calendar/add/",
+    "processes": "/admin/scheduler/process/",
+    "limits": "/admin/scheduler/limit/",
+    "changes": "/admin/scheduler/jobchange/",
+    "entries": "/admin/django_celery_beat/periodictask/",
+    "entry": "/admin/django_celery_beat/periodictask/1/change/",
+    "crontabs": "/admin/django_celery_beat/crontabschedule/",
+    "intervals": "/admin/django_celery_beat/intervalschedule/",
+    "instants": "/admin/django_celery_beat/clockedschedule/",
+    "suns": "/admin/django_celery_beat/solarschedule/",
+    "inferences": "/admin/zementis/inferencepage/",
+    "models": "/admin/zementis/scoringmodel/",
+    "new model": "/admin/zementis/scoringmodel/add/",
+    "devices": "/admin/zementis/managedobject/",
+    "services": "/admin/voltmx/service/",
+    "service": "/admin/voltmx/service/1/change/",
+    "sessions": "/admin/voltmx/accountsession/",
+    "tokens": "/admin/accounts/apitoken/",
+    "new token": "/admin/accounts/apitoken/add/",
+    "audit": "/admin/accounts/auditentry/",
+    "users": "/admin/auth/user/",
+    "user": "/admin/auth/user/1/change/",
+    "new password": "/admin/password_change/",
+    "groups": "/admin/auth/group/",
+}
 YEARLY = "0 0 3 1 1 ?"
 
 

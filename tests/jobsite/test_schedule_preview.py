@@ -12,6 +12,7 @@ from drf_spectacular.validation import validate_schema
 from rest_framework.test import APIRequestFactory, force_authenticate
 
 from jobsite.schedule_preview import SchedulePreviewView
+from scheduler.calendars import store
 
 view = SchedulePreviewView.as_view(authentication_classes=[])
 
@@ -35,7 +36,9 @@ def test_a_text_is_explained() -> None:
             "description": "At 09:00, on day 1 of the month, in January, in 2140",
             "never_fires": False,
             "zone": "Europe/Berlin",
-            "fires": [{"utc": "2140-01-01T08:00:00Z", "local": "2140-01-01T09:00:00+01:00", "note": None}],
+            "fires": [
+                {"utc": "2140-01-01T08:00:00Z", "local": "2140-01-01T09:00:00+01:00", "note": None, "suppressed": None}
+            ],
         },
     )
 
@@ -96,7 +99,7 @@ def test_the_schema_documents_it() -> None:
     schema = SchemaGenerator(patterns=patterns).get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
     validate_schema(schema)  # type: ignore[no-untyped-call]
     operation = schema["paths"]["/api/schedule/preview"]["get"]
-    assert [parameter["name"] for parameter in operation["parameters"]] == ["count", "expression", "zone"]
+    assert [parameter["name"] for parameter in operation["parameters"]] == ["calendars", "count", "expression", "zone"]
     assert {"200", "400"} <= set(operation["responses"])
 
 
@@ -125,6 +128,40 @@ def test_a_claims_token_is_taken(client: Client, operator: User) -> None:
 def test_the_consoles_session_is_taken(client: Client, operator: User) -> None:
     client.force_login(operator)
     assert client.get(PATH + "/", WANTED).status_code == 200
+
+
+def test_fires_that_calendars_suppress_say_so(client: Client, operator: User) -> None:
+    for name, days in (("stock-taking", "2140-01-01 stock"), ("other", "2140-01-02")):
+        store.save(None, store.Rules(name=name, dates=days), by="ada")
+    client.force_login(operator)
+    wanted = {"expression": "0 0 9 1-3 1 ? 2140", "calendars": ["stock-taking", "other"]}
+    fires = client.get(PATH, wanted).json()["fires"]
+    assert [(fire["utc"], fire["suppressed"]) for fire in fires] == [
+        ("2140-01-01T09:00:00Z", "stock-taking: stock"),
+        ("2140-01-02T09:00:00Z", "other"),
+        ("2140-01-03T09:00:00Z", None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("calendars", "error"),
+    [
+        (["none"], "calendars: there is no calendar 'none'"),
+        (["a\0"], "calendars: Null characters are not allowed."),
+        (["a"] * 21, "calendars: Ensure this field has no more than 20 elements."),
+    ],
+)
+def test_calendars_that_cannot_be_are_refused(client: Client, operator: User, calendars: list[str], error: str) -> None:
+    client.force_login(operator)
+    answer = client.get(PATH, {**WANTED, "calendars": calendars})
+    assert (answer.status_code, answer.json()) == (400, {"errors": [error]})
+
+
+@pytest.mark.django_db
+def test_calendars_are_for_those_who_may_view_them(client: Client) -> None:
+    client.force_login(User.objects.create_user("reader"))
+    answer = client.get(PATH, {**WANTED, "calendars": "none"})
+    assert (answer.status_code, answer.json()) == (403, {"errors": ["You may not view calendars."]})
 
 
 @pytest.mark.django_db

@@ -1,4 +1,4 @@
-// The schedule's part of the job form: builds expressions, and shows the coming fires of what is typed.
+// The job form: builds expressions, shows the coming fires of what is typed, and examples of a kind's arguments.
 "use strict";
 (() => {
   function compose(builder) {
@@ -73,7 +73,26 @@
     if (expression.value) look();
   }
 
+  function examples(all) {
+    const kind = document.getElementById("id_kind");
+    const show = () => {
+      for (const each of all) each.hidden = kind !== null && each.dataset.example !== kind.value;
+    };
+    for (const each of all) {
+      const button = each.querySelector("button");
+      button.hidden = false;
+      button.addEventListener("click", () => {
+        const input = document.getElementById(each.dataset.into);
+        input.value = each.querySelector("pre").textContent;
+        input.focus();
+      });
+    }
+    if (kind) kind.addEventListener("change", show);
+    show();
+  }
+
   document.addEventListener("DOMContentLoaded", () => {
+    examples(document.querySelectorAll("[data-example]"));
     document.querySelectorAll("[data-builder]").forEach(build);
     document.querySelectorAll("[data-preview]").forEach(preview);
   });

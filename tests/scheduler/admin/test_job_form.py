@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from scheduler import jobs, retention
+from scheduler import job_types, jobs, retention
 from scheduler.exceptions import InvalidSchedule
 from scheduler.models import Execution, Job, JobChange
 from scheduler.schedule import Schedule
@@ -261,3 +261,19 @@ def test_who_may_edit_but_not_pause_cannot_pause_by_the_form(login: Login) -> No
 
 def test_the_form_of_no_job_is_not_found(boss: Client) -> None:
     assert boss.get(url("scheduler_job_edit", 999)).status_code == 404
+
+
+def test_the_form_shows_examples_that_each_kind_takes(boss: Client) -> None:
+    page = boss.get(url("scheduler_job_add"))
+    widget = page.context["adminform"].form["arguments"].field.widget
+    examples = widget.get_context("arguments", "", {})["examples"]
+    kinds = {kind.kind: kind for kind in job_types.all_types() if isinstance(kind, job_types.Exemplary)}
+    assert {example["kind"] for example in examples} == set(kinds) >= {"voltmx", "zementis"}
+    for example in examples:
+        kinds[example["kind"]].check(json.loads(example["text"]))
+        assert f"Example: {example['title']}" in text(page)
+
+
+def test_an_edit_shows_no_other_kinds_example(boss: Client) -> None:
+    page = text(boss.get(url("scheduler_job_edit", a_job().pk)))
+    assert "Example:" not in page

@@ -3,10 +3,12 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.contrib import admin
 from django.test import Client
 
 from scheduler import processes
 from scheduler.models import JobChange, Process
+from tests.browser.pages import PAGES
 from tests.scheduler.admin.conftest import Login
 from tests.scheduler.admin.pages import text, url
 from tests.scheduler.factories import a_job
@@ -23,7 +25,7 @@ def test_nobody_gets_in_without_logging_in(client: Client, db: None) -> None:
 def test_the_side_bar_shows_what_a_user_may_see(viewer: Client) -> None:
     groups = viewer.get(url("index")).context["sidebar_navigation"]
     titles = [[item["title"] for item in group["items"]] for group in groups]
-    assert titles == [["Dashboard", "Jobs", "Executions", "Processes", "Job changes"]]
+    assert titles == [["Dashboard", "Jobs", "Executions", "Processes", "Job changes", "APIs"]]
 
 
 def test_processes_tell_who_is_alive_and_on_which_queues(boss: Client) -> None:
@@ -69,3 +71,8 @@ def test_the_page_loads_nothing_from_another_host(boss: Client) -> None:
         assert 'src="http' not in shown
         assert 'href="http' not in shown
         assert 'src="//' not in shown
+
+
+def test_the_browser_looks_at_the_list_of_every_table() -> None:
+    lists = {f"/admin/{model._meta.app_label}/{model._meta.model_name}/" for model in admin.site._registry}
+    assert sorted(lists - set(PAGES.values())) == []
