@@ -1,4 +1,4 @@
-"""Tokens and the audit in the console."""
+"""Tokens, other ways to sign in and the audit in the console."""
 
 from __future__ import annotations
 
@@ -10,15 +10,28 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
-from accounts import tokens
-from accounts.models import ApiToken, AuditEntry
+from accounts import second_factor, tokens
+from accounts.models import ApiToken, AuditEntry, Identity, SecondFactor
 from scheduler.admin.base import ReadOnlyAdmin
 from scheduler.admin.filters import InstantRangeFilter
+
+admin.site.login_template = "accounts/login.html"
+
+
+def account_links(request: HttpRequest) -> list[dict[str, str]]:
+    """Return what the menu under the user's name has beside the logout; none: the theme's own."""
+    if not second_factor.is_on() or not request.user.is_authenticated:
+        return []
+    links = [{"title": "Second factor", "link": reverse("second_factor")}]
+    if request.user.has_usable_password():
+        links.append({"title": "Change password", "link": reverse("admin:password_change")})
+    return links
 
 
 @admin.register(ApiToken)
@@ -73,6 +86,40 @@ class ApiTokenAdmin(ModelAdmin):
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:
         done = sum(tokens.revoke(token) for token in queryset[:1000])
         messages.success(request, f"Revoked {done}.")
+
+
+class OfUserAdmin(ReadOnlyAdmin):
+    """Rows of a user that the user makes: looked at, and taken away, those of superusers by superusers alone."""
+
+    list_select_related = ("user",)
+    search_fields: tuple[str, ...] = ("user__username",)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        held = request.user.has_perm(f"accounts.delete_{self.opts.model_name}")
+        return held and (obj is None or request.user.is_superuser or not obj.user.is_superuser)
+
+
+@admin.register(SecondFactor)
+class SecondFactorAdmin(OfUserAdmin):
+    """Second factors. Without theirs, somebody whose phone and codes are lost can set up another."""
+
+    list_display = ("user", "created_at", "last_used_at", "failures")
+    fields = ("user", "created_at", "last_used_at", "failures", "codes_left")
+    readonly_fields = fields
+
+    @display(description="Recovery codes left")
+    def codes_left(self, factor: SecondFactor) -> int:
+        return factor.recovery_codes.count()
+
+
+@admin.register(Identity)
+class IdentityAdmin(OfUserAdmin):
+    """Who an account is at the OpenID provider. Made by a sign-in or `manage.py sign_in link`."""
+
+    list_display = ("user", "issuer", "subject", "created_at", "last_used_at")
+    search_fields = ("user__username", "=subject")
+    fields = ("user", "issuer", "subject", "created_at", "last_used_at")
+    readonly_fields = fields
 
 
 @admin.register(AuditEntry)

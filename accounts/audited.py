@@ -17,6 +17,8 @@ from scheduler.secret import MASK, Secret, UnreadableSecret
 # Every edit of a row of these is recorded, whoever makes it; a table that is not installed is passed over.
 TABLES = (
     "accounts.ApiToken",
+    "accounts.Identity",
+    "accounts.SecondFactor",
     "auth.Group",
     "auth.User",
     "scheduler.AlertRule",
@@ -34,7 +36,7 @@ _RELATIONS = (
     "scheduler.AlertRule_channels",
 )
 _SECRET = frozenset({"password", "digest"})
-_UNTOLD = frozenset({"last_login", "last_used_at", "updated_at", "last_at", "last_problem"})
+_UNTOLD = frozenset({"last_login", "last_used_at", "updated_at", "last_at", "last_problem", "last_step", "failures"})
 _LONGEST = 1_000
 _BEFORE = "_audited_before"
 
@@ -72,7 +74,8 @@ def _run_cancelled(execution: Any, by: str, **_: Any) -> None:
 
 
 def _logged_in(sender: Any, request: Any, user: Any, **_: Any) -> None:
-    audit.record("login.succeeded", target=user.get_username(), changes={"door": "console"}, by=user.get_username())
+    told = getattr(request, "sign_in", {"door": "console"})
+    audit.record("login.succeeded", target=user.get_username(), changes=told, by=user.get_username())
 
 
 def _logged_out(sender: Any, request: Any, user: Any, **_: Any) -> None:

@@ -43,15 +43,34 @@ def begin(account: str, address: str) -> None:
 
 def succeeded(account: str, address: str) -> None:
     """Forget the account's failures, and the one attempt of the address that was none."""
-    FailedLogins.objects.filter(scope=_Scope.ACCOUNT, key=_key(account)).delete()
-    FailedLogins.objects.filter(scope=_Scope.ADDRESS, key=_key(address), attempts__gt=0).update(
-        attempts=F("attempts") - 1
-    )
+    _forget(_Scope.ACCOUNT, account, address)
+
+
+def begin_code(user: str, address: str) -> None:
+    """Count an attempt at a user's second factor. Raises ``LockedOut``.
+
+    Kept apart from passwords: whoever has the password could else forgive themselves every wrong code.
+    """
+    attempts: int = settings.LOGIN_ATTEMPTS
+    _within(_Scope.ADDRESS, address, attempts * ADDRESS_FACTOR)
+    _within(_Scope.FACTOR, user, attempts)
+
+
+def code_succeeded(user: str, address: str) -> None:
+    """Forget the wrong codes of the user, and the one attempt of the address that was none."""
+    _forget(_Scope.FACTOR, user, address)
 
 
 def bad_token(address: str) -> None:
     """Count a token that is none. Raises ``LockedOut`` where the address has sent too many; good ones it still may."""
     _within(_Scope.BEARER, address, settings.LOGIN_ATTEMPTS * ADDRESS_FACTOR)
+
+
+def _forget(scope: FailedLogins.Scope, name: str, address: str) -> None:
+    FailedLogins.objects.filter(scope=scope, key=_key(name)).delete()
+    FailedLogins.objects.filter(scope=_Scope.ADDRESS, key=_key(address), attempts__gt=0).update(
+        attempts=F("attempts") - 1
+    )
 
 
 def _within(scope: FailedLogins.Scope, name: str, limit: int) -> None:

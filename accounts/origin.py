@@ -15,6 +15,7 @@ from django.http import HttpRequest, HttpResponse
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 _request: ContextVar[HttpRequest | None] = ContextVar("accounts_request", default=None)
 _command: ContextVar[str] = ContextVar("accounts_command", default="")
+_acting: ContextVar[str] = ContextVar("accounts_acting", default="")
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,16 @@ def command(name: str) -> Iterator[None]:
         _command.reset(mark)
 
 
+@contextmanager
+def acting(name: str) -> Iterator[None]:
+    """Say that what is done inside is done for somebody whom this request is about to log in."""
+    mark = _acting.set(name)
+    try:
+        yield
+    finally:
+        _acting.reset(mark)
+
+
 def current() -> Origin:
     """Return where what happens now comes from."""
     request = _request.get()
@@ -61,7 +72,7 @@ def current() -> Origin:
     known = user is not None and user.is_authenticated
     token = getattr(user, "token", None)
     return Origin(
-        by=user.get_username() if user is not None and known else "",
+        by=_acting.get() or (user.get_username() if user is not None and known else ""),
         via=f"token {token.prefix}" if token is not None else _door(request) if known else "",
         address=address_of(request),
         request_id=_request_id(request),

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from ipaddress import ip_network
+from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -42,6 +43,19 @@ class Environment:
         """The variable as text; empty counts as not set."""
         self.known.add(name)
         return self._variables.get(name, "").strip() or default
+
+    def content(self, name: str) -> str:
+        """What is in the file that the variable names; empty where it names none."""
+        path = self.text(name, default="")
+        return self._read(name, lambda: Path(path).read_text().strip(), "a file that can be read") if path else ""
+
+    def mapping(self, name: str, *, options: Sequence[str]) -> dict[str, str]:
+        """Words in front of one of `options` each, `one=option,two=option`; a word may hold equals signs itself."""
+        expected = f"word=option pairs separated by commas, each option one of {', '.join(options)}"
+        pairs = [word.rpartition("=") for word in self.words(name, default=())]
+        if any(not key.strip() or value.strip() not in options for key, _equals, value in pairs):
+            raise ImproperlyConfigured(f"{name}: expected {expected}.")
+        return {key.strip(): value.strip() for key, _equals, value in pairs}
 
     def choice(self, name: str, *, default: str, options: Sequence[str]) -> str:
         """One of `options`, case ignored."""

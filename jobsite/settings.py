@@ -10,6 +10,7 @@ import hashlib
 import os
 from pathlib import Path
 from typing import cast
+from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -98,6 +99,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.second_factor_middleware.SecondFactorMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -169,6 +171,7 @@ UNFOLD = {
     "SCRIPTS": ["scheduler.admin.site.expressions", "scheduler.admin.site.script"],
     "DASHBOARD_CALLBACK": "scheduler.admin.dashboard.context",
     "LOGIN": {"form": "accounts.login_form.LoginForm"},
+    "ACCOUNT": {"navigation": "accounts.admin.account_links"},
     "SIDEBAR": {"show_search": True, "navigation": "scheduler.admin.site.navigation"},
 }
 
@@ -329,6 +332,44 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
 # How many logins may fail for one account before it has to wait, at all doors together; an address may five times that.
 LOGIN_ATTEMPTS = env.integer("LOGIN_ATTEMPTS", default=10, low=1, high=10000)
 LOGIN_WINDOW_SECONDS = env.integer("LOGIN_WINDOW_SECONDS", default=900, low=1, high=86400)
+# The second factor of the console. Required: no session is anybody's that has not passed one.
+MFA = env.choice("MFA", default="off", options=("off", "optional", "required"))
+
+# -- Sign-in with an OpenID provider ---------------------------------------------------------------------------------
+
+# As the provider writes itself, a slash at its end included. Empty: there is none.
+OIDC_ISSUER = env.url("OIDC_ISSUER", default="", schemes=("https", "http")) if env.has("OIDC_ISSUER") else ""
+OIDC_CLIENT_ID = env.text("OIDC_CLIENT_ID", default="")
+OIDC_CLIENT_SECRET = env.content("OIDC_CLIENT_SECRET_FILE") or env.text("OIDC_CLIENT_SECRET", default="")
+# On the button of the login page.
+OIDC_NAME = env.text("OIDC_NAME", default="single sign-on")
+OIDC_SCOPES = list(dict.fromkeys(["openid", *env.words("OIDC_SCOPES", default=("profile", "email"))]))
+# Who gets in: accounts that were linked by hand, those with the same verified address too, or new ones as well.
+OIDC_ACCOUNTS = env.choice("OIDC_ACCOUNTS", default="matched", options=("linked", "matched", "created"))
+# Where the provider says what somebody may do, and which of its words is which role. Without any, roles are given here.
+OIDC_ROLES_CLAIM = env.text("OIDC_ROLES_CLAIM", default="groups")
+OIDC_ROLES = env.mapping("OIDC_ROLES", options=("viewer", "operator", "editor", "administrator"))
+# Whether the provider asks for the second factor, so that MFA is passed with its word.
+OIDC_PROVIDES_MFA = env.flag("OIDC_PROVIDES_MFA", default=False)
+OIDC_SESSION_SECONDS = env.integer("OIDC_SESSION_SECONDS", default=28800, low=60, high=1209600)
+# Hosts beside the issuer's that its configuration may name, and what may be called beyond the open network.
+OIDC_HOSTS = env.words("OIDC_HOSTS", default=())
+OIDC_ALLOW_ADDRESSES = env.networks(
+    "OIDC_ALLOW_ADDRESSES",
+    default=("private",) if PRODUCTION else ("loopback", "private"),
+    words=("loopback", "private", "link-local"),
+)
+if OIDC_ISSUER:
+    _issuer = urlsplit(OIDC_ISSUER)
+    if _issuer.scheme == "http" and (PRODUCTION or _issuer.hostname not in {"localhost", "127.0.0.1", "::1"}):
+        raise ImproperlyConfigured("OIDC_ISSUER: expected https://; http:// is for this machine in development.")
+    if not _issuer.hostname or _issuer.username or _issuer.query or _issuer.fragment:
+        raise ImproperlyConfigured("OIDC_ISSUER: expected a URL without user, query and fragment.")
+    if not OIDC_CLIENT_ID:
+        raise ImproperlyConfigured("OIDC_CLIENT_ID: OIDC_ISSUER needs it.")
+    if OIDC_ACCOUNTS == "created" and not OIDC_ROLES:
+        raise ImproperlyConfigured("OIDC_ROLES: OIDC_ACCOUNTS=created needs it; a new account could else do nothing.")
+
 # Proxies in front of us whose X-Forwarded-For is to be believed; 0: the peer is the client.
 TRUSTED_PROXIES = env.integer("TRUSTED_PROXIES", default=0, low=0, high=10)
 

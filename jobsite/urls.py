@@ -8,7 +8,6 @@ from drf_spectacular.views import SpectacularAPIView
 from rest_framework.authentication import SessionAuthentication
 from rest_framework.permissions import IsAuthenticated
 
-from accounts import console_login
 from jobsite.bearer import BearerAuthentication
 from jobsite.metrics import metrics_view
 from jobsite.schedule_preview import SchedulePreviewView
@@ -37,7 +36,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     ),
     path("", include("voltmx.urls")),
     path("", include("zementis.urls")),
-    path("admin/login/", console_login.login),
+    path("admin/", include("accounts.urls")),
     path("admin/", admin.site.urls),
     # What a person types; nothing else is ever redirected, as a POST would lose its body.
     re_path(r"^(?:admin)?\Z", RedirectView.as_view(pattern_name="admin:index", http_method_names=["get", "head"])),

@@ -2,6 +2,8 @@
 
 from accounts.models.audit_entry import AuditEntry
 from accounts.models.failed_logins import FailedLogins
+from accounts.models.identity import Identity
+from accounts.models.second_factor import RecoveryCode, SecondFactor
 from accounts.models.token import ApiToken, TokenUser
 
-__all__ = ["ApiToken", "AuditEntry", "FailedLogins", "TokenUser"]
+__all__ = ["ApiToken", "AuditEntry", "FailedLogins", "Identity", "RecoveryCode", "SecondFactor", "TokenUser"]

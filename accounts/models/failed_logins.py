@@ -12,6 +12,7 @@ class FailedLogins(models.Model):
         ACCOUNT = "account"
         ADDRESS = "address"
         BEARER = "bearer"
+        FACTOR = "factor"
 
     scope = models.CharField(max_length=8, choices=Scope.choices)
     key = models.CharField(max_length=64)

@@ -39,6 +39,11 @@ def rows() -> list[Row]:
     return found + [row for name, verbs in table["tables"].items() for row in _of_table(name, verbs)]
 
 
+def rows_when_on() -> list[Row]:
+    """Return what the table says of the addresses that a setting switches on, once it is set."""
+    return [row for entry in yaml.safe_load(TABLE.read_text())["when_on"] for row in _of_address(entry)]
+
+
 def routes(resolver: Any = None, before: str = "") -> Iterator[str]:
     """Yield the route of every address of the URL configuration."""
     for pattern in (resolver or get_resolver()).url_patterns:

@@ -19,13 +19,14 @@ from django_celery_beat.models import ClockedSchedule, CrontabSchedule, Interval
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.response import Response
 
-from accounts import audit, tokens
-from accounts.models import ApiToken
+from accounts import audit, second_factor, tokens, totp
+from accounts.models import ApiToken, Identity
 from accounts.roles import Role
 from scheduler import jobs
 from scheduler.models import Calendar, JobChange, Limit, Process
 from scheduler.models.alert import AlertRule, Channel, Delivery, Incident, Ping
-from tests.access.rows import IDENTITIES, Outcome, Row, routes, rows
+from scheduler.secret import Secret
+from tests.access.rows import IDENTITIES, Outcome, Row, routes, rows, rows_when_on
 from tests.scheduler.factories import a_job
 from tests.zementis.factories import a_model
 from voltmx import tokens as claims
@@ -60,6 +61,8 @@ def things(db: None) -> dict[str, Any]:
     return {
         "accounts.apitoken": token.pk,
         "accounts.auditentry": audit.record("probe.made").pk,
+        "accounts.identity": Identity.objects.create(user=user, issuer="https://id.example.com", subject="1").pk,
+        "accounts.secondfactor": _factor(user),
         "auth.group": Group.objects.create(name="team").pk,
         "auth.user": user.pk,
         "django_celery_beat.clockedschedule": clocked.pk,
@@ -129,6 +132,18 @@ def test_everybody_gets_in_where_the_table_says_and_nowhere_else(things: dict[st
     assert wrong == {}
 
 
+def test_addresses_that_settings_switch_on_open_as_the_table_says(things: dict[str, Any], settings: Any) -> None:
+    settings.MFA, settings.OIDC_ISSUER, settings.OIDC_CLIENT_ID = "optional", "http://127.0.0.1:9", "console"
+    wrong = {}
+    for place, identity in enumerate(IDENTITIES):
+        caller = Caller(identity, "console")
+        for row in rows_when_on():
+            expected, found = row.outcomes[place], caller.tries(row, things)
+            if found != expected and not (expected == "absent" and found in ABSENT):
+                wrong[f"{identity}: {row.method} {row.route}"] = (expected, found)
+    assert wrong == {}
+
+
 class Caller:
     """One identity at the door of one surface, with the login that is usual there."""
 
@@ -174,6 +189,12 @@ def _member(role: str) -> User:
         if role != "nobody":
             user.groups.add(Group.objects.get(name=role))
     return user
+
+
+def _factor(user: User) -> int:
+    made = second_factor.make(user, Secret.of(totp.new_seed()), step=0)
+    assert made is not None
+    return int(made[0].pk)
 
 
 def _worthless(identity: str, surface: str) -> str:

@@ -1,6 +1,7 @@
 """Reading of environment variables."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -42,9 +43,28 @@ def test_an_empty_variable_counts_as_not_set() -> None:
     assert read == ("d", 3, None)
 
 
+def test_a_secret_is_read_from_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text("from the file\n")
+    env = Environment({"A_FILE": str(file), "B_FILE": str(tmp_path / "none")})
+    assert (env.content("A_FILE"), env.content("C_FILE")) == ("from the file", "")
+    with pytest.raises(ImproperlyConfigured, match=r"^B_FILE: expected a file that can be read\.$"):
+        env.content("B_FILE")
+
+
+def test_words_are_read_with_what_each_stands_for() -> None:
+    env = Environment({"X": "CN=admins=one, b=two ,"})
+    assert env.mapping("X", options=("one", "two")) == {"CN=admins": "one", "b": "two"}
+
+
 @pytest.mark.parametrize(
     ("value", "read", "expected"),
     [
+        (
+            "a=three",
+            lambda env: env.mapping("X", options=("one", "two")),
+            "X: expected word=option pairs separated by commas, each option one of one, two.",
+        ),
         ("maybe", lambda env: env.flag("X", default=True), "X: expected 1 or 0."),
         (
             "a:b",

@@ -57,6 +57,10 @@ def test_production_settings_pass_the_deployment_checks() -> None:
         ({"DATABASE_URL": ""}, "DATABASE_URL: production has no default for it."),
         ({"CELERY_BROKER_URL": ""}, "CELERY_BROKER_URL: production has no default for it."),
         ({"ENCRYPTION_KEYS": ""}, "ENCRYPTION_KEYS: production has no default for it."),
+        (
+            {"OIDC_ISSUER": "http://127.0.0.1/", "OIDC_CLIENT_ID": "c"},
+            "OIDC_ISSUER: expected https://; http:// is for this machine in development.",
+        ),
     ],
 )
 def test_production_refuses_what_only_development_may_do(change: dict[str, str], complaint: str) -> None:

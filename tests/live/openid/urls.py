@@ -1,0 +1,5 @@
+"""The provider's addresses: its login and its protocol."""
+
+from django.urls import include, path
+
+urlpatterns = [path("accounts/", include("allauth.account.urls")), path("", include("allauth.idp.urls"))]
