@@ -292,13 +292,21 @@ def _devices_and_models() -> list[Any]:
 
 
 def _accounts(user: Any) -> list[Any]:
-    from accounts import audit, tokens
+    from django.contrib.auth.models import User
+
+    from accounts import audit, second_factor, tokens, totp
+    from accounts.models import Identity
     from accounts.roles import Role
+    from scheduler.secret import Secret
 
     expires = datetime.now(UTC) + timedelta(days=1)
-    rows: list[Any] = []
+    # Not the visitor's: they would be asked for it.
+    made = second_factor.make(User.objects.create(username=HOSTILE[1]), Secret.of(totp.new_seed()), step=0)
+    assert made is not None
+    rows: list[Any] = [made[0]]
     for text in reversed(HOSTILE):
         rows.append(tokens.issue(text[:100], owner=user, role=Role.VIEWER, expires_at=expires, by=text)[0])
+        rows.append(Identity.objects.create(user=user, issuer=text, subject=text[:255]))
         rows.append(audit.record("probe.made", target=text, changes={text: [text, {text: text}]}, by=text))
     return rows
 

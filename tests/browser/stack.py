@@ -80,6 +80,10 @@ def stack(**environment: str) -> Iterator[Stack]:
             "DATABASE_URL": "",
             "CELERY_BROKER_URL": "",
             "EXTRA_APPS": "",
+            # What is off by default is looked at too; nobody answers there.
+            "MFA": "optional",
+            "OIDC_ISSUER": "http://127.0.0.1:9",
+            "OIDC_CLIENT_ID": "console",
             "ADMIN_USER": USER,
             "ADMIN_PASSWORD": PASSWORD,
             "VOLTMX_SERVICES": f"faults={server.url},demo={server.url}",
