@@ -242,6 +242,8 @@ SCHEDULER_CLAIM_BATCH = env.integer("SCHEDULER_CLAIM_BATCH", default=500, low=1,
 SCHEDULER_LEASE_SECONDS = env.integer("SCHEDULER_LEASE_SECONDS", default=12, low=3, high=3600)
 # How long a worker that is asked to stop lets its runs go on before it tells them to stop too.
 SCHEDULER_SHUTDOWN_SECONDS = env.integer("SCHEDULER_SHUTDOWN_SECONDS", default=6, low=0, high=3600)
+# A worker process in which no Python runs for this long is ended; 0: never. See ``scheduler.standstill``.
+SCHEDULER_STANDSTILL_SECONDS = env.integer("SCHEDULER_STANDSTILL_SECONDS", default=60, low=0, high=86400)
 SCHEDULER_MAX_RESCUES = env.integer("SCHEDULER_MAX_RESCUES", default=3, low=0, high=100)
 SCHEDULER_DEFAULT_TIMEOUT_SECONDS = env.integer("SCHEDULER_DEFAULT_TIMEOUT_SECONDS", default=3600, low=1, high=604800)
 # How many runs of one concurrency key (one service) may be under way at once where no limit of its own says; 0: any.

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg
-from django.db import OperationalError, connection
+from django.db import InterfaceError, InternalError, OperationalError, connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.postgresql.base import ServerBindingCursor
 from django.db.backends.signals import connection_created
@@ -20,6 +20,9 @@ IDLE_IN_TRANSACTION_ELSEWHERE = "60s"
 LOCK_TIMEOUT = "300ms"
 # A statement that a connection has sent this often in blocks of ``prepared`` is prepared.
 PREPARE_AFTER = 3
+# What a statement raises that is at no fault itself: the connection is gone, or the transaction, which PostgreSQL ends
+# where it was idle for too long, as the one of a process that was frozen (25P03; afterwards 25P02).
+LOST = (OperationalError, InterfaceError, InternalError)
 
 
 _idle = {"longest": IDLE_IN_TRANSACTION_ELSEWHERE}

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from django.conf import settings
-from django.db import Error, InterfaceError, NotSupportedError, OperationalError, connection
+from django.db import Error, NotSupportedError, connection
 
-from scheduler.connections import close_quietly, gave_way
+from scheduler.connections import LOST, close_quietly, gave_way
 from scheduler.endings import Busy, Ending
 from scheduler.job_types import Outcome
 from scheduler.models import Status
@@ -36,7 +36,7 @@ IDLE_SECONDS = 10.0
 Write = Callable[[list[Ending]], object]
 
 
-@dataclass
+@dataclass(slots=True)
 class Entry:
     """An end that waits to be written, and what to call afterwards, written or given up."""
 
@@ -132,7 +132,7 @@ def _try(entries: list[Entry], write: Write) -> list[Entry]:
                 entry.over()
         return _later(left)
     # Not supported: a migration that changed a column's type has made a prepared statement useless.
-    except (OperationalError, InterfaceError, NotSupportedError) as error:
+    except (*LOST, NotSupportedError) as error:
         close_quietly()
         logger.warning("run.ends_delayed runs=%d error=%s", len(entries), type(error).__name__)
         return _after_refusal(entries, error) if _database_answers() else _while_away(entries)

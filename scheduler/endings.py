@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -117,12 +117,7 @@ def _finish(endings: Sequence[Ending], states: str) -> list[bool | None]:
         ended = _end_all(cursor, final, days) if final else set()
         outbox.write(cursor, ended & awaited)
         publish_next(cursor, [ending.run.concurrency_key for ending in endings if ending.run.job_pk not in busy])
-    for ending in endings:
-        execution_id = ending.run.execution_id
-        if ending.run.job_pk not in busy:
-            _tell(
-                ending, "run.retried" if execution_id in retried else "run.finished" if execution_id in ended else None
-            )
+    _tell([ending for ending in endings if ending.run.job_pk not in busy], retried, ended)
     return [None if ending.run.job_pk in busy else ending.run.execution_id in retried | ended for ending in endings]
 
 
@@ -257,18 +252,34 @@ def count(cursor: Any, ended: Sequence[tuple[int, int, int, bool]]) -> None:
             release_held(cursor, job_pk)
 
 
-def _tell(ending: Ending, what: str | None) -> None:
+def _tell(endings: Sequence[Ending], retried: Collection[int], ended: Collection[int]) -> None:
+    """Count and log what became of ``endings``, once committed."""
+    ends: Counter[tuple[str, str]] = Counter()
+    again: Counter[str] = Counter()
+    for ending in endings:
+        run = ending.run
+        if run.execution_id in retried:
+            what = "run.retried"
+            again[run.job_kind] += 1
+        elif run.execution_id in ended:
+            what = "run.finished"
+            # What was to be tried again and ended was cancelled meanwhile.
+            ends[run.job_kind, (Status.CANCELLED if ending.retries else ending.outcome.status).label] += 1
+        else:
+            what = "run.end_refused"
+        level = logging.WARNING if what == "run.end_refused" else logging.INFO
+        if logger.isEnabledFor(level):
+            _log(ending, what, level)
+    metrics.ended(ends, again)
+
+
+def _log(ending: Ending, what: str, level: int) -> None:
     run = ending.run
-    if what == "run.retried":
-        metrics.RETRIED.add(run.job_kind)
-    elif what is not None:
-        # What was to be tried again and ended was cancelled meanwhile.
-        metrics.ENDED.add(run.job_kind, (Status.CANCELLED if ending.retries else ending.outcome.status).label)
     with request_id.bound(request_id.of_run(run.execution_id, run.request_id)):
         logger.log(
-            logging.INFO if what else logging.WARNING,
+            level,
             "%s kind=%s job=%s execution=%s attempt=%s outcome=%s",
-            what or "run.end_refused",
+            what,
             run.job_kind,
             run.job_number,
             run.number,

@@ -15,10 +15,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import OperationalError, connection, transaction
 
 from scheduler import deeds, limits, messages
-from scheduler.connections import LOCK_TIMEOUT, gave_way
+from scheduler.connections import LOCK_TIMEOUT, LOST, gave_way
 from scheduler.endings import (
     Ending,
     ask_to_stop,
@@ -102,7 +102,7 @@ def start(ids: Sequence[int], *, worker: str, token: int | None = None) -> list[
                         limits.line_up(cursor, waiting[len(admitted) :])
                 started += more
             _expire(_without(left, started))
-        except (OperationalError, InterfaceError) as error:
+        except LOST as error:
             if connection.in_atomic_block:
                 raise
             # What has been started is the caller's to run, also where the answer was lost; the others are still queued.

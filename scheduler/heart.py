@@ -22,8 +22,10 @@ logger = logging.getLogger(__name__)
 
 # How long a run that was told to stop may take to do so before its end is written without it.
 ABANDON_AFTER_SECONDS = 2.0
-
-
+# Python ignores an interruption that comes in a destructor or a callback of a weak reference: the next one follows.
+INTERRUPT_EVERY_SECONDS = 1.0
+# How long after its abandonment a run whose end is known may keep its thread before that is replaced.
+GIVE_UP_AFTER_SECONDS = 5.0
 # How often this thread looks at the runs it holds at least.
 LONGEST_WAIT_SECONDS = 0.5
 
@@ -35,6 +37,9 @@ class Heart:
         self._abandon = abandon
         # By attempt: after a lost lease this process may hold a run's next attempt beside one that has not stopped yet.
         self._runs: dict[tuple[int, int], Run] = {}
+        # Abandoned, and at work still: held no more once their ends are written, and interrupted until they stop.
+        self._deaf: list[Run] = []
+        self._asleep = False
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._pid: int | None = None
@@ -45,23 +50,27 @@ class Heart:
         with self._changed:
             return list(self._runs.values())
 
-    def hold(self, run: Run) -> None:
-        """Keep the lease of ``run`` until ``drop``."""
+    def hold(self, *runs: Run) -> None:
+        """Keep the leases of ``runs`` until ``drop``."""
         with self._changed:
             if self._pid != os.getpid():
                 # A forked child starts its own thread: threads do not survive a fork.
-                self._pid, self._thread, self._runs = os.getpid(), None, {}
-            self._runs[run.execution_id, run.token] = run
+                self._pid, self._thread, self._runs, self._deaf = os.getpid(), None, {}, []
+            self._runs.update({(run.execution_id, run.token): run for run in runs})
             if self._thread is None or not self._thread.is_alive():
+                self._asleep = False
                 self._thread = threading.Thread(target=self._beat, name="scheduler-heart", daemon=True)
                 self._thread.start()
-            self._changed.notify()
+            elif self._asleep:
+                # It looks every half second otherwise: waking it for each run would cost each run a change of threads.
+                self._asleep = False
+                self._changed.notify()
 
     def drop(self, run: Run) -> None:
         """Let go of ``run``, and of no other attempt of it."""
         with self._changed:
             self._runs.pop((run.execution_id, run.token), None)
-        run.let_go.set()
+        run.release()
 
     def _beat(self) -> None:
         due = time.monotonic() + _interval()
@@ -88,13 +97,21 @@ class Heart:
         for run in runs:
             if run.stopped_at is not None and not run.abandoned and now - run.stopped_at > ABANDON_AFTER_SECONDS:
                 self._leave(run)
+        self._deaf = [run for run in self._deaf if run.at_work]
+        for run in self._deaf:
+            self._insist(run, now)
         return due
 
     def _wait(self, due: float) -> tuple[list[Run], float]:
         with self._changed:
-            while not self._runs:
+            if not self._runs and not self._deaf:
+                # Runs may follow each other closely: only who has held none for a while sleeps, and is to be woken.
+                self._changed.wait(LONGEST_WAIT_SECONDS)
+            while not self._runs and not self._deaf:
                 close_quietly()
-                self._changed.wait()
+                self._asleep = True
+                while self._asleep:
+                    self._changed.wait()
                 due = time.monotonic() + _interval()
             deadlines = [run.deadline for run in self._runs.values() if run.stop_reason is None]
             until = min(due, *deadlines, time.monotonic() + LONGEST_WAIT_SECONDS)
@@ -134,7 +151,18 @@ class Heart:
         run.abandoned = True
         logger.warning("run.abandoned execution_id=%s why=%s", run.execution_id, run.stop_reason)
         self._abandon(run)
-        run.interrupt()
+        self._deaf.append(run)
+
+    def _insist(self, run: Run, now: float) -> None:
+        """Interrupt a run that has been abandoned, again and again; in the end, have its thread replaced.
+
+        Python cannot interrupt what a library waits for or computes: the thread may never come back.
+        """
+        if now - run.interrupted_at >= INTERRUPT_EVERY_SECONDS:
+            run.interrupt()
+        stopped_at = run.stopped_at or now
+        if run.let_go and now - stopped_at > ABANDON_AFTER_SECONDS + GIVE_UP_AFTER_SECONDS:
+            run.give_up()
 
 
 def _interval() -> float:

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from math import isfinite
 from typing import Any
+
+# Made once: ``json.dumps`` makes one for each text, which takes longer than the text of a usual payload.
+_encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 class Strategy(StrEnum):
@@ -32,6 +36,7 @@ class Kept:
     payload: bool
 
 
+@lru_cache(maxsize=16)
 def kept(strategy: str, *, failed: bool) -> Kept:
     """Return what ``strategy`` keeps of a run that ``failed`` or not."""
     chosen = Strategy(strategy)
@@ -67,11 +72,13 @@ def capped(payload: Any, *, limit: int) -> Capped:
     return Capped(_dumped(_beginning(text, limit)), True)
 
 
-def capped_messages(messages: Iterable[str], *, limit: int) -> str:
+def capped_messages(messages: Sequence[str], *, limit: int) -> str:
     """Return ``messages`` as the JSON text of a list, of at most ``limit`` bytes (at least 64).
 
     What does not fit is left out, the first message of it cut and marked with an ellipsis.
     """
+    if not messages:
+        return "[]"
     kept: list[str] = []
     left = limit - 2
     for message in messages:
@@ -98,7 +105,7 @@ def _beginning(text: str, limit: int) -> str:
 
 
 def _dumped(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _encoder.encode(value)
 
 
 def _size(text: str) -> int:

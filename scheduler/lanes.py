@@ -16,6 +16,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from django.db import DatabaseError, InterfaceError, connection
 
@@ -60,11 +61,19 @@ class Lanes:
         slots: int,
         *,
         start: Callable[[Sequence[int]], list[Run]],
-        work: Callable[[Run, Callable[[], None]], None],
+        work: Callable[[Run, Callable[[], None], Callable[[], None]], None],
         hand_on: Callable[[list[int], list[Run]], None],
+        full: Callable[[], None] = lambda: None,
     ) -> None:
-        """``hand_on`` raises only where nothing has changed: what it was given is then ours still."""
+        """``work`` is given a run, what to call when it is over, and what to call instead where its thread is stuck.
+
+        ``hand_on`` raises only where nothing has changed: what it was given is then ours still. ``full`` is called
+        whenever as many threads are stuck as there are slots or more: the process had better leave.
+        """
         self._slots = slots
+        self._full = full
+        # Threads whose lanes others have now; they end when they come back.
+        self._replaced: list[threading.Thread] = []
         self._start = start
         self._work = work
         self._hand_on = hand_on
@@ -74,6 +83,7 @@ class Lanes:
         self._started: deque[tuple[Run, Errand]] = deque()
         self._changed = threading.Condition()
         self._threads: list[threading.Thread] = []
+        self._names = itertools.count(1)
         self._idle = 0
         self._drained = False
         self._seconds_per_run = 1.0
@@ -91,9 +101,7 @@ class Lanes:
                 heapq.heappush(self._pending, (priority, next(self._arrivals), execution_id, errand))
             waiting = len(self._pending) + len(self._started)
             for _ in range(min(self._slots - len(self._threads), waiting - self._idle)):
-                thread = threading.Thread(target=self._lane, name=f"lane-{len(self._threads) + 1}", daemon=True)
-                self._threads.append(thread)
-                thread.start()
+                self._open_lane()
             self._changed.notify(len(ids))
         while not errand.done.wait(HOLD_SECONDS):
             self._hand_rest_on(errand)
@@ -138,18 +146,44 @@ class Lanes:
             errand.one_less()
         return [execution_id for _, _, execution_id, _ in left]
 
+    @property
+    def stuck(self) -> int:
+        """How many threads have not come back yet from runs that have been ended without them."""
+        return sum(thread.is_alive() for thread in tuple(self._replaced))
+
+    def _open_lane(self) -> None:
+        thread = threading.Thread(target=self._lane, name=f"lane-{next(self._names)}", daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
     def _lane(self) -> None:
+        thread = threading.current_thread()
         while True:
             run, errand = self._take()
             began = time.monotonic()
             try:
-                self._work(run, errand.one_less)
+                self._work(run, errand.one_less, partial(self._replace, thread, errand))
             except BaseException:
                 # A run's own failures are its outcome; what comes here is ours, and must not cost the worker a lane.
                 logger.exception("run.lane_failed execution_id=%s", run.execution_id)
-                errand.one_less()
+                if not run.given_up:
+                    errand.one_less()
+            if run.given_up:
+                break
             took = time.monotonic() - began
             self._seconds_per_run += 0.1 * (took - self._seconds_per_run)
+        # Another thread has this one's lane.
+        connection.close()
+
+    def _replace(self, thread: threading.Thread, errand: Errand) -> None:
+        """Open another lane for one whose thread is stuck in a run of ``errand`` that is over."""
+        with self._changed:
+            self._threads.remove(thread)
+            self._replaced = [*(one for one in self._replaced if one.is_alive()), thread]
+            self._open_lane()
+        errand.one_less()
+        if self.stuck >= self._slots:
+            self._full()
 
     def _take(self) -> tuple[Run, Errand]:
         """Return a run that has been started for this lane, starting some where none waits."""

@@ -59,7 +59,7 @@ class Histogram:
 
     def observe_all(self, seconds: Sequence[float], kind: str = "") -> None:
         """Count several durations."""
-        _local.observe(self.name, kind, [max(one, 0.0) for one in seconds])
+        _local.observe(self.name, kind, [one if one > 0 else 0.0 for one in seconds])
 
 
 DUE = Counter("jobsite_instants_due_total", "Due instants that the beats settled, run or not.")
@@ -98,19 +98,27 @@ class _Local:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, name: str, kind: str, label: str, by: float) -> None:
+        key = name, kind, label
         with self.lock:
-            self.series.setdefault((name, kind, label), Series()).value += by
-        _see_to_flush()
+            series = self.series.get(key)
+            if series is None:
+                series = self.series[key] = Series()
+            series.value += by
+        if _timed:
+            _see_to_flush()
 
     def observe(self, name: str, kind: str, seconds: Sequence[float]) -> None:
-        places = [bisect_left(BOUNDS, one) for one in seconds]
+        key = name, kind, ""
         with self.lock:
-            series = self.series.setdefault((name, kind, ""), Series(buckets=[0] * (len(BOUNDS) + 1)))
-            series.value += sum(seconds)
+            series = self.series.get(key)
+            if series is None:
+                series = self.series[key] = Series(buckets=[0] * (len(BOUNDS) + 1))
             if series.buckets is not None:
-                for place in places:
-                    series.buckets[place] += 1
-        _see_to_flush()
+                for one in seconds:
+                    series.value += one
+                    series.buckets[bisect_left(BOUNDS, one)] += 1
+        if _timed:
+            _see_to_flush()
 
     def take(self) -> dict[Key, Series]:
         with self.lock:
@@ -190,7 +198,7 @@ def flush_by_timer() -> None:
 
 def _see_to_flush() -> None:
     global _timer
-    if not _timed or (_timer is not None and _timer[0] == os.getpid()):
+    if _timer is not None and _timer[0] == os.getpid():
         return
     timer = threading.Timer(FLUSH_SECONDS, _flush_in_time)
     timer.daemon = True
@@ -248,3 +256,11 @@ def started(runs: Sequence[Started]) -> None:
         STARTED.add(run.job_kind)
         if run.attempt == 1:
             START_LATENESS.observe((run.started_at - run.scheduled_for).total_seconds(), run.job_kind)
+
+
+def ended(tally: Mapping[tuple[str, str], int], retried: Mapping[str, int]) -> None:
+    """Count ends by kind and outcome, and attempts that are followed by another by kind, of a whole transaction."""
+    for (kind, outcome), by in tally.items():
+        ENDED.add(kind, outcome, by)
+    for kind, by in retried.items():
+        RETRIED.add(kind, by=by)

@@ -7,7 +7,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum
 
 from scheduler.job_types import RunCancelled
@@ -50,10 +50,14 @@ class Run:
         self.stopped_at: float | None = None
         # Told to stop, it did not: its end is written without it.
         self.abandoned = False
-        # Set when this process holds it no more: its end has been written, or is not ours to write.
-        self.let_go = threading.Event()
+        # Its end is known, and its thread is in its work still: whoever gave it that thread has another instead.
+        self.given_up = False
+        self.interrupted_at = -math.inf
         self.last_renewed = time.monotonic()
         self._lock = threading.Lock()
+        self._let_go = False
+        self._awaited: threading.Event | None = None
+        self._replace: Callable[[], None] | None = None
         self._ended = False
         self._actions: list[Callable[[], None]] = []
 
@@ -77,27 +81,36 @@ class Run:
             if self.stop_reason is None:
                 self._actions.append(action)
                 return
-        self._act(action)
+        self._act((action,))
 
     def progress(self, done: int, total: int) -> None:
         # What the columns cannot hold must not cost this process the heartbeat of all its runs.
         self.progress_done, self.progress_total = (min(max(int(count), 0), _LARGEST) for count in (done, total))
 
     def stop(self, reason: Stop) -> None:
-        """Tell the run to stop, for the first reason given, and interrupt what it waits for."""
+        """Tell the run to stop, for the first reason given, and interrupt what it waits for.
+
+        Its actions are taken in a thread of their own: one that blocks must not keep the caller from other runs, whose
+        leases it may have to renew.
+        """
         with self._lock:
             if self.stop_reason is not None:
                 return
             self.stop_reason, self.stopped_at = reason, time.monotonic()
             actions, self._actions = self._actions, []
-        for action in actions:
-            self._act(action)
+        if actions:
+            threading.Thread(target=self._act, args=(actions,), name="run-cancel", daemon=True).start()
 
-    def enter(self) -> None:
-        """Say that the calling thread does the work of this run until ``leave``."""
+    @property
+    def at_work(self) -> bool:
+        """Whether a thread does its work."""
+        return self._thread_id is not None
+
+    def enter(self, replace: Callable[[], None] | None = None) -> None:
+        """Say that the calling thread does the work of this run until ``leave``; ``replace``: see ``give_up``."""
         self.deadline = time.monotonic() + self.started.timeout_seconds
         with self._lock:
-            self._thread_id = threading.get_ident()
+            self._replace, self._thread_id = replace, threading.get_ident()
 
     def leave(self) -> None:
         """Say that no thread works on this run any more. An interruption on its way is raised before this returns."""
@@ -105,12 +118,49 @@ class Run:
             self._thread_id = None
 
     def interrupt(self) -> None:
-        """Raise ``RunCancelled`` in the thread that is stuck in the work of this run, as soon as it runs Python."""
+        """Raise ``RunCancelled`` in the thread that is stuck in the work of this run, as soon as it runs Python.
+
+        Where that happens to be in a destructor or a callback of a weak reference, Python ignores it: the caller
+        interrupts again.
+        """
         with self._lock:
             if self._thread_id is not None:
+                self.interrupted_at = time.monotonic()
                 ctypes.pythonapi.PyThreadState_SetAsyncExc(
                     ctypes.c_ulong(self._thread_id), ctypes.py_object(RunCancelled)
                 )
+
+    def give_up(self) -> None:
+        """Have the thread replaced that does not come back from the work of this run: it is not waited for any more."""
+        with self._lock:
+            if self._thread_id is None or self.given_up:
+                return
+            self.given_up, replace = True, self._replace
+        logger.error("run.stuck execution_id=%s thread=%s", self.execution_id, self._thread_id)
+        if replace is not None:
+            replace()
+
+    @property
+    def let_go(self) -> bool:
+        """Whether this process holds it no more: its end has been written, or is not ours to write."""
+        return self._let_go
+
+    def release(self) -> None:
+        """Say that this process holds it no more."""
+        self._let_go = True
+        with self._lock:
+            awaited = self._awaited
+        if awaited is not None:
+            awaited.set()
+
+    def wait_until_released(self) -> None:
+        """Wait until this process holds it no more."""
+        with self._lock:
+            if self._let_go:
+                return
+            # Made for the few that wait: every run passes here.
+            self._awaited = awaited = self._awaited or threading.Event()
+        awaited.wait()
 
     def end(self) -> bool:
         """Return True for the first caller only: that one writes how the run ended."""
@@ -118,9 +168,10 @@ class Run:
             first, self._ended = not self._ended, True
         return first
 
-    def _act(self, action: Callable[[], None]) -> None:
-        try:
-            action()
-        except Exception:
-            # Interrupting is best effort: the run is abandoned all the same where it does not stop.
-            logger.exception("run.interrupt_failed execution_id=%s", self.execution_id)
+    def _act(self, actions: Sequence[Callable[[], None]]) -> None:
+        for action in actions:
+            try:
+                action()
+            except Exception:
+                # Interrupting is best effort: the run is abandoned all the same where it does not stop.
+                logger.exception("run.interrupt_failed execution_id=%s", self.execution_id)

@@ -12,10 +12,10 @@ from dataclasses import replace
 from functools import partial
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection
+from django.db import connection
 
 from scheduler import executions, job_types, metrics, request_id
-from scheduler.connections import gave_way, prepared
+from scheduler.connections import LOST, gave_way, prepared
 from scheduler.ender import GIVE_UP_LEASES, Ender, write_now
 from scheduler.endings import Ending
 from scheduler.exceptions import RunError
@@ -70,40 +70,47 @@ def start(ids: Sequence[int]) -> list[Run]:
                 left = [execution_id for execution_id in ids if execution_id not in known]
                 taken += executions.start(left, worker=worker_name(), token=token) if left else []
             break
-        except (OperationalError, InterfaceError):
+        except LOST:
             connection.close()
             tries += 1
             if tries > 1 and (not asked or time.monotonic() > give_up):
                 raise
             time.sleep(min(START_AGAIN_SECONDS * (tries - 1), 1.0))
     runs = [Run(started) for started in taken]
-    for run in runs:
-        heart.hold(run)
+    if runs:
+        heart.hold(*runs)
     return runs
 
 
-def work(run: Run, *, then_end: Callable[[Run, Outcome], None]) -> None:
-    """Do the work of a started run and hand its outcome on; the lease is held until that has been written."""
+def work(
+    run: Run, *, then_end: Callable[[Run, Outcome], None], replace_thread: Callable[[], None] | None = None
+) -> None:
+    """Do the work of a started run and hand its outcome on; the lease is held until that has been written.
+
+    ``replace_thread`` is called (from another thread) where the run has been ended without this thread, which does not
+    come back from its work. Should it come back after all, ``run.given_up`` says so.
+    """
     with request_id.bound(request_id.of_run(run.execution_id, run.started.request_id)):
-        _work(run, then_end)
+        _work(run, then_end, replace_thread)
 
 
-def _work(run: Run, then_end: Callable[[Run, Outcome], None]) -> None:
+def _work(run: Run, then_end: Callable[[Run, Outcome], None], replace_thread: Callable[[], None] | None) -> None:
     try:
         try:
-            run.enter()
+            run.enter(replace_thread)
             outcome = _outcome(run)
         finally:
             run.leave()
     except RunCancelled:
-        # Raised into this thread by the heart, which has written the end.
+        # Raised into this thread by the heart, which has the end written. It may have come as this thread was leaving.
+        run.leave()
         logger.info("run.interrupted execution_id=%s", run.execution_id)
         outcome = _stopped(run)
     if run.end():
         then_end(run, outcome)
     else:
         # The heart has its end written; until then the message of this run is not done.
-        run.let_go.wait()
+        run.wait_until_released()
 
 
 def _finish_at_once(run: Run, outcome: Outcome) -> None:
@@ -218,7 +225,7 @@ def hand_on(ids: list[int], runs: list[Run]) -> None:
         try:
             executions.hand_on(ids, [run.started for run in runs])
             break
-        except (OperationalError, InterfaceError) as error:
+        except LOST as error:
             connection.close()
             if not runs or gave_way(error):
                 raise
@@ -231,10 +238,10 @@ def hand_on(ids: list[int], runs: list[Run]) -> None:
         heart.drop(run)
 
 
-def lanes(slots: int) -> Lanes:
-    """Return lanes that run executions beside each other in this process."""
+def lanes(slots: int, *, full: Callable[[], None] = lambda: None) -> Lanes:
+    """Return lanes that run executions beside each other in this process; ``full``: see ``Lanes``."""
 
-    def in_lane(run: Run, over: Callable[[], None]) -> None:
+    def in_lane(run: Run, over: Callable[[], None], replace: Callable[[], None]) -> None:
         handed_on = False
 
         def written() -> None:
@@ -246,8 +253,8 @@ def lanes(slots: int) -> Lanes:
             handed_on = True
             ender.add(Ending(run.started, outcome), written)
 
-        work(run, then_end=then_end)
-        if not handed_on:
+        work(run, then_end=then_end, replace_thread=replace)
+        if not handed_on and not run.given_up:
             over()
 
-    return Lanes(slots, start=start, work=in_lane, hand_on=hand_on)
+    return Lanes(slots, start=start, work=in_lane, hand_on=hand_on, full=full)

@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -22,7 +23,7 @@ from celery.signals import (
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 
-from scheduler import executions, metrics, processes, runner
+from scheduler import executions, metrics, processes, runner, standstill
 from scheduler.connections import close_quietly, first_line, lose_idle_transactions
 from scheduler.lanes import Lanes
 from scheduler.models import Process
@@ -30,6 +31,8 @@ from scheduler.models import Process
 logger = logging.getLogger(__name__)
 
 RENEW_EVERY_SECONDS = 2.0
+# How long a child process may take to tell its parent that its task is done.
+TOLD_AFTER_SECONDS = 0.5
 # What a worker tells its child processes when it is asked to stop.
 HAND_BACK = signal.SIGUSR2
 
@@ -73,6 +76,8 @@ class Presence(threading.Thread):
 
 _presence: list[Presence] = []
 _lanes: list[Lanes] = []
+# The ids of processes that are on their way out: a child inherits what its parent noted.
+_leaving: set[int] = set()
 
 
 def lanes() -> Lanes | None:
@@ -96,7 +101,8 @@ def _appear(sender: Any = None, **_: Any) -> None:
         node=str(sender.hostname),
     )
     if presence.threads and not _lanes:
-        _lanes.append(runner.lanes(presence.slots))
+        _lanes.append(runner.lanes(presence.slots, full=_leave))
+        standstill.watch(settings.SCHEDULER_STANDSTILL_SECONDS)
     _presence.append(presence)
     presence.start()
 
@@ -113,6 +119,12 @@ def _hand_back() -> None:
     for child in multiprocessing.active_children():
         with suppress(ProcessLookupError):
             os.kill(child.pid, HAND_BACK)
+    _drain()
+    threading.Event().wait(settings.SCHEDULER_SHUTDOWN_SECONDS)
+    runner.stop_all()
+
+
+def _drain() -> None:
     for lane in _lanes:
         ids = lane.drain()
         try:
@@ -122,8 +134,38 @@ def _hand_back() -> None:
             logger.warning("worker.not_handed_back executions=%d error=%s", len(ids), type(error).__name__)
         finally:
             close_quietly()
-    threading.Event().wait(settings.SCHEDULER_SHUTDOWN_SECONDS)
+
+
+def _leave() -> None:
+    """Have this process end in order: it holds as many threads as it has slots that may never come back.
+
+    Who started it starts another: Celery a child, a supervisor the whole worker.
+    """
+    if os.getpid() in _leaving:
+        return
+    _leaving.add(os.getpid())
+    logger.error("worker.leaves stuck=%d", sum(lane.stuck for lane in _lanes))
+    if _presence:
+        os.kill(os.getpid(), signal.SIGTERM)
+    else:
+        threading.Thread(target=_leave_pool, name="scheduler-leave", daemon=True).start()
+
+
+def _leave_pool() -> None:
+    """In a child process: take nothing any more, end what it has, and go once its parent knows of that."""
+    _drain()
+    _wait_for_runs(settings.SCHEDULER_SHUTDOWN_SECONDS)
     runner.stop_all()
+    _wait_for_runs(settings.SCHEDULER_LEASE_SECONDS)
+    threading.Event().wait(TOLD_AFTER_SECONDS)
+    metrics.flush_at_end()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _wait_for_runs(longest: float) -> None:
+    end = time.monotonic() + longest
+    while runner.heart.held and time.monotonic() < end:
+        threading.Event().wait(TOLD_AFTER_SECONDS / 5)
 
 
 @worker_process_shutdown.connect  # type: ignore[untyped-decorator]
@@ -140,8 +182,11 @@ def _begin_in_child(**_: Any) -> None:
     It listens for the parent's word in a thread: a run deep in a library would keep a signal handler from running.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, {HAND_BACK})
-    _lanes[:] = [runner.lanes(1)]
+    # Children that are started later inherit the presence of their parent.
+    _presence.clear()
+    _lanes[:] = [runner.lanes(1, full=_leave)]
     metrics.flush_by_timer()
+    standstill.watch(settings.SCHEDULER_STANDSTILL_SECONDS)
     threading.Thread(target=_hand_back_when_told, name="scheduler-obey", daemon=True).start()
 
 

@@ -140,19 +140,29 @@ class Processes:
     def __init__(self) -> None:
         self._started: list[LiveProcess] = []
 
-    def start(self, *command: str, **environment: str) -> LiveProcess:
-        """Start `python <command>` on the test's database and broker; `environment` adds variables."""
-        process = LiveProcess(sys.executable, *command, environment={"DATABASE_URL": database_url(), **environment})
+    def start(self, *command: str, within: tuple[str, ...] = (sys.executable,), **environment: str) -> LiveProcess:
+        """Start `python <command>` on the test's database and broker; `environment` adds variables.
+
+        `within` is what runs the command, where it is not Python itself.
+        """
+        process = LiveProcess(*within, *command, environment={"DATABASE_URL": database_url(), **environment})
         self._started.append(process)
         return process
 
     def worker(
-        self, *, queues: str = "services", pool: str = "threads", concurrency: int = 4, **environment: str
+        self,
+        *,
+        queues: str = "services",
+        pool: str = "threads",
+        concurrency: int = 4,
+        within: tuple[str, ...] = (sys.executable,),
+        **environment: str,
     ) -> LiveProcess:
         """A Celery worker that is ready to take messages."""
         options = ["-Q", queues, "-P", pool, "-c", str(concurrency), "-n", f"{queues}-{len(self._started)}@%h"]
         process = self.start(
             *("-m", "celery", "-A", "jobsite", "worker", "--without-gossip", "--without-mingle", *options),
+            within=within,
             **environment,
         )
         process.wait_for_line(r"\bready\.")

@@ -284,7 +284,7 @@ class Fleet:
         command = ("-m", "celery", "-A", "jobsite", "worker", *options, "--without-mingle")
         host = Program(
             name,
-            ("-m", "tests.chaos.host", postgres, str(path), *command),
+            ("-m", "tests.chaos.host", "both", postgres, str(path), *command),
             self.root / f"{name}.log",
             {**os.environ, "LOG_LEVEL": "info"},
             within=NAMESPACE,

@@ -1,92 +1,90 @@
-"""A worker's host cut off from its servers: its runs are rescued elsewhere, its late ends refused, and it rejoins."""
+"""Hosts of workers cut off from a server for a minute: runs go on elsewhere, late ends are refused, they rejoin."""
 
-import socket
-from urllib.parse import urlsplit
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import connection
 
-from scheduler import jobs
-from scheduler.models import Execution, Status
-from tests.live.cable import cable
-from tests.live.servers import own_redis
-from tests.live.watching import a_gate, effects, ended, open_gate, pass_seconds, running
+from scheduler import clock, jobs
+from scheduler.models import Attempt, Execution, Process, Status
+from tests.live.hosts import worker_behind
+from tests.live.watching import a_gate, effects, ended, open_gate, running
 from tests.processes import Processes
 from tests.scheduler.factories import a_job
 from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.live, pytest.mark.django_db(transaction=True)]
 
-QUICK = {"SCHEDULER_LEASE_SECONDS": "3"}
+AWAY = timedelta(seconds=60)
 
 
-def to_postgresql() -> socket.socket:
-    """A connection to the server of the test's database, wherever it listens."""
-    config = connection.settings_dict
-    host = config["HOST"] or config.get("OPTIONS", {}).get("host", "")
-    port = int(config["PORT"] or 5432)
-    if not host.startswith("/"):
-        return socket.create_connection((host, port))
-    local = socket.socket(socket.AF_UNIX)
-    local.connect(f"{host}/.s.PGSQL.{port}")
-    return local
+def requested(queue: str, *, many: int = 1, **changes: Any) -> list[int]:
+    """Runs of as many jobs, asked for now."""
+    return [jobs.run_now(a_job(queue=queue, **changes), by="tester").pk for _ in range(many)]
 
 
-def test_a_worker_cut_off_from_postgresql_loses_its_runs_and_rejoins_by_itself(processes: Processes) -> None:
-    config = connection.settings_dict
-    with cable(to_postgresql) as line:
-        gate = a_gate("g")
-        fails = jobs.run_now(a_job(arguments={"gate": gate, "deaf": True, "patient": True}), by="tester")
-        again = jobs.run_now(a_job(arguments={"gate": gate, "deaf": True, "patient": True}, max_retries=1), by="tester")
-        login = f"{config['USER']}:{config['PASSWORD']}" if config["PASSWORD"] else config["USER"]
-        address = f"postgresql://{login}@127.0.0.1:{line.port}/{config['NAME']}"
-        cut_off = processes.worker(DATABASE_URL=address, **QUICK)
-        processes.beats(1, **QUICK)
-        running(fails.pk, again.pk)
-        line.unplug()
-        processes.worker(**QUICK)
-        wait_for(lambda: effects()[again.pk, 2], what="the second attempt elsewhere")
+def rows(ids: Sequence[int]) -> list[Any]:
+    return list(Execution.objects.filter(pk__in=ids).order_by("pk").values())
+
+
+def statuses(*ids: int) -> set[int]:
+    return set(Execution.objects.filter(pk__in=ids).values_list("status", flat=True))
+
+
+def test_hosts_cut_off_from_postgresql_and_from_redis_for_a_minute_lose_and_double_nothing_and_rejoin(
+    processes: Processes,
+) -> None:
+    gate = a_gate("g")
+    deaf = {"gate": gate, "deaf": True, "patient": True}
+    processes.beats(1)
+    with (
+        # Each serves a queue that others serve too, and one that is its own.
+        worker_behind("postgres", processes, queues="one,one-alone") as one,
+        worker_behind("redis", processes, queues="two,two-alone") as two,
+    ):
+        [fails] = requested("one", arguments=deaf)
+        [again] = requested("one", arguments=deaf, max_retries=1)
+        [goes_on] = requested("two", arguments={"gate": gate})
+        running(fails, again, goes_on, deadline=60)
+        # The one has no thread free for these; the two has.
+        waiting = requested("one", many=4)
+        one.cut()
+        two.cut()
+        back = clock.exact_now() + AWAY
+        waiting += requested("two", many=2)
+        later = requested("one-alone") + requested("two-alone")
+        processes.worker(queues="one,two")
+        # Elsewhere, while they are away: the one's runs are rescued, what waited is run, and the two ends what it has.
+        wait_for(lambda: effects()[again, 2], deadline=60, what="the second attempt elsewhere")
+        assert set(ended(*waiting, deadline=60).values()) == {Status.SUCCEEDED}
+        [rescued] = Attempt.objects.all()
+        assert (rescued.execution_id, rescued.message.split(" was ")[1]) == (
+            again,
+            "lost during attempt 1: its lease ran out",
+        )
+        wait_for(lambda: clock.exact_now() >= back, deadline=90, every=0.5, what="the end of the minute")
+        held = Execution.objects.get(pk=goes_on)
+        assert (held.status, held.attempt, statuses(*later)) == (Status.RUNNING, 1, {Status.QUEUED})
+        assert held.lease_until is not None
+        assert held.lease_until > back - timedelta(seconds=settings.SCHEDULER_LEASE_SECONDS)
         open_gate(gate)
-        assert ended(fails.pk, again.pk) == {fails.pk: Status.FAILED, again.pk: Status.SUCCEEDED}
-        before = list(Execution.objects.order_by("pk").values())
-        line.plug_in()
-        cut_off.wait_for_line(r"run\.(end_refused|abandoned|interrupted)")
-        assert list(Execution.objects.order_by("pk").values()) == before
-        # It takes messages again.
-        more = [jobs.run_now(a_job(), by="tester").pk for _ in range(30)]
-        assert set(ended(*more).values()) == {Status.SUCCEEDED}
-
-        def rejoined() -> bool:
-            jobs.run_now(a_job(), by="tester")
-            runs = Execution.objects.filter(worker__contains=f":{cut_off.pid}:", status=Status.SUCCEEDED)
-            return runs.exists()
-
-        wait_for(rejoined, every=0.2, what="a run by the worker that was cut off")
-
-
-def test_a_worker_cut_off_from_redis_ends_what_it_has_and_rejoins_by_itself(processes: Processes) -> None:
-    with own_redis() as server:
-        address = urlsplit(server.url)
-        with cable(lambda: socket.create_connection(("127.0.0.1", address.port or 0))) as line:
-            login, _, _ = address.netloc.rpartition("@")
-            through_line = address._replace(netloc=f"{login}@127.0.0.1:{line.port}").geturl()
-            gate = a_gate("g")
-            held = jobs.run_now(a_job(arguments={"gate": gate}), by="tester")
-            processes.beats(1, CELERY_BROKER_URL=server.url)
-            cut_off = processes.worker(concurrency=2, CELERY_BROKER_URL=through_line)
-            running(held.pk)
-            line.unplug()
-            waiting = jobs.run_now(a_job(), by="tester")
-            pass_seconds(6)
-            open_gate(gate)
-            assert ended(held.pk) == {held.pk: Status.SUCCEEDED}
-            waiting.refresh_from_db()
-            assert waiting.status == Status.QUEUED
-            line.plug_in()
-            assert ended(waiting.pk) == {waiting.pk: Status.SUCCEEDED}
-            assert cut_off.returncode is None
-            assert effects() == {(held.pk, 1): 1, (waiting.pk, 1): 1}
+        assert ended(fails, again, goes_on, deadline=60) == {
+            fails: Status.FAILED,
+            again: Status.SUCCEEDED,
+            goes_on: Status.SUCCEEDED,
+        }
+        before = rows([fails, again, goes_on, *waiting])
+        one.mend()
+        two.mend()
+        one.worker.wait_for_line(r"run\.(end_refused|abandoned|interrupted)", deadline=60)
+        assert set(ended(*later, deadline=60).values()) == {Status.SUCCEEDED}
+        assert rows([fails, again, goes_on, *waiting]) == before
+        assert (one.worker.returncode, two.worker.returncode) == (None, None)
+        assert Process.objects.of_kind(Process.Kind.WORKER).count() == 3
+    once = (fails, again, goes_on, *waiting, *later)
+    assert effects() == {(again, 2): 1, **{(pk, 1): 1 for pk in once}}
 
 
 def test_the_settings_give_up_a_server_whose_network_is_gone() -> None:

@@ -11,9 +11,8 @@ class ProbeConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Let a test say how long a worker holds what it has not begun: what it is to do at once must not wait so."""
-        held = os.environ.get("PROBE_HOLD_SECONDS")
-        if held is not None:
-            from scheduler import lanes
+        """Let a test say how long a worker holds what it has not begun, and waits for a thread that is stuck."""
+        from scheduler import heart, lanes
 
-            lanes.HOLD_SECONDS = float(held)
+        lanes.HOLD_SECONDS = float(os.environ.get("PROBE_HOLD_SECONDS", lanes.HOLD_SECONDS))
+        heart.GIVE_UP_AFTER_SECONDS = float(os.environ.get("PROBE_GIVE_UP_SECONDS", heart.GIVE_UP_AFTER_SECONDS))

@@ -1,5 +1,6 @@
 """A kind of job whose arguments say how its run behaves."""
 
+import ctypes
 import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,6 +19,7 @@ class ProbeJob:
 
     * ``gate``: wait until the gate of that name is gone (``deaf``: without listening for cancellation; ``patient``:
       also while the database is away).
+    * ``stuck``: call C and not come back from there, with the interpreter "free" meanwhile or "held".
     * ``status``, ``messages``, ``request``, ``response``: the outcome.
     * ``error`` with ``retryable``: raise ``RunError``; ``crash``: raise ``ZeroDivisionError``.
     * ``fail_attempts``: fail retryably in that many attempts, then succeed.
@@ -51,6 +53,9 @@ class ProbeJob:
             if not arguments.get("deaf"):
                 context.check()
             pause.wait(0.02)
+        if "stuck" in arguments:
+            library = ctypes.PyDLL if arguments["stuck"] == "held" else ctypes.CDLL
+            library(None).sleep(3600)
         if context.attempt <= arguments.get("fail_attempts", 0):
             raise RunError(f"attempt {context.attempt} fails", retryable=True)
         if "error" in arguments:

@@ -18,6 +18,7 @@ class FakeRun:
     """As much of a run as the lanes look at."""
 
     execution_id: int
+    given_up: bool = False
 
 
 def lanes_of(
@@ -29,7 +30,7 @@ def lanes_of(
 ) -> Lanes:
     """Lanes whose runs do ``work`` and are over at once."""
 
-    def in_lane(run: FakeRun, over: Callable[[], None]) -> None:
+    def in_lane(run: FakeRun, over: Callable[[], None], replace: Callable[[], None]) -> None:
         work(run)
         over()
 
