@@ -18,7 +18,11 @@ def main() -> None:
 
             Command().run_from_argv(sys.argv)
         else:
-            execute_from_command_line(sys.argv)
+            from accounts import origin
+
+            # What a command does is recorded as done by it.
+            with origin.command(sys.argv[1] if len(sys.argv) > 1 else "help"):
+                execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
         # A setting that is wrong names itself in one line; where it was read is of no use to whoever set it.
         sys.exit(f"Error: {error}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Any
 
 from django.contrib.auth.signals import user_logged_in, user_logged_out
@@ -21,11 +23,17 @@ TABLES = (
     "accounts.SecondFactor",
     "auth.Group",
     "auth.User",
+    "django_celery_beat.CrontabSchedule",
+    "django_celery_beat.IntervalSchedule",
+    "django_celery_beat.PeriodicTask",
+    "django_celery_beat.SolarSchedule",
     "scheduler.AlertRule",
     "scheduler.Calendar",
     "scheduler.Channel",
+    "scheduler.Limit",
     "scheduler.Ping",
     "voltmx.Service",
+    "zementis.ManagedObject",
     "zementis.ModelVersion",
     "zementis.ScoringModel",
 )
@@ -36,7 +44,14 @@ _RELATIONS = (
     "scheduler.AlertRule_channels",
 )
 _SECRET = frozenset({"password", "digest"})
-_UNTOLD = frozenset({"last_login", "last_used_at", "updated_at", "last_at", "last_problem", "last_step", "failures"})
+# What is written by the clock or by use, and is nobody's deed.
+_UNTOLD = frozenset(
+    {"last_login", "last_used_at", "updated_at", "last_at", "last_problem", "last_step", "failures"}
+    | {"last_run_at", "total_run_count", "date_changed"}
+)
+# Members of JSON that are named like these are told as changed, not what they say.
+_SECRET_NAME = re.compile(r"pass(word|wd|phrase)|secret|token|credential|authori[sz]ation|api[-_]?key", re.IGNORECASE)
+_JSON_TEXT = frozenset({"args", "kwargs", "headers"})
 _LONGEST = 1_000
 _BEFORE = "_audited_before"
 
@@ -53,6 +68,7 @@ def listen() -> None:
     post_save.connect(_job_changed, sender=JobChange, dispatch_uid="audit.job")
     deeds.run_requested.connect(_run_requested, dispatch_uid="audit.run_requested")
     deeds.run_cancelled.connect(_run_cancelled, dispatch_uid="audit.run_cancelled")
+    deeds.done.connect(_done, dispatch_uid="audit.done")
     user_logged_in.connect(_logged_in, dispatch_uid="audit.logged_in")
     user_logged_out.connect(_logged_out, dispatch_uid="audit.logged_out")
 
@@ -71,6 +87,10 @@ def _run_requested(job: Any, execution: Any, by: str, **_: Any) -> None:
 def _run_cancelled(execution: Any, by: str, **_: Any) -> None:
     changes = {"execution": execution.pk, "number": execution.number}
     audit.record("run.cancelled", target=f"job key {execution.job_id}", changes=changes, by=by)
+
+
+def _done(action: str, target: str, changes: dict[str, Any], by: str | None, **_: Any) -> None:
+    audit.record(action, target=target, changes=changes, by=by)
 
 
 def _logged_in(sender: Any, request: Any, user: Any, **_: Any) -> None:
@@ -130,9 +150,28 @@ def _differences(before: models.Model | None, after: models.Model | None) -> dic
             continue
         pair = [None if state is None else getattr(state, field.attname) for state in (before, after)]
         compared = [_plain(value) for value in pair] if isinstance(field, SecretField) else pair
-        if compared[0] != compared[1]:
+        if compared[0] == compared[1]:
+            continue
+        if all(state is None or isinstance(state, dict) for state in pair):
+            found |= _members(field.name, *(state or {} for state in pair))
+        else:
             secret = isinstance(field, SecretField) or field.name in _SECRET
+            # JSON kept as text, such as a beat entry's arguments.
+            secret = secret or (field.name in _JSON_TEXT and any(_SECRET_NAME.search(str(value)) for value in pair))
             found[field.name] = [_shown(value, secret=secret) for value in pair]
+    return found
+
+
+def _members(name: str, before: dict[str, Any], after: dict[str, Any]) -> dict[str, list[Any]]:
+    """Return ``name.member`` -> [before, after] of what differs between two JSON objects."""
+    found = {}
+    for member in sorted({*before, *after}):
+        pair = [state.get(member) for state in (before, after)]
+        if pair[0] != pair[1]:
+            shown = [None if value is None else json.dumps(value, sort_keys=True) for value in pair]
+            # Deeper in, too: what is named like a secret anywhere in it is not told at all.
+            secret = any(_SECRET_NAME.search(text) for text in (member, *(text or "" for text in shown)))
+            found[f"{name}.{member}"[:100]] = [_shown(value, secret=secret) for value in shown]
     return found
 
 

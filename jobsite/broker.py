@@ -6,15 +6,21 @@ setting for it. A worker would still be waiting a quarter of a minute after Redi
 A worker fetches while it has places for messages, and a message leaves its place when it is acknowledged. Where Redis
 does not take the acknowledgement, kombu lets the message keep its place for ever. A worker that was giving all of its
 places free when Redis died would fetch nothing any more, and as it asks for nothing, it would not notice either.
+
+What is read from Redis passes ``jobsite.admission`` first: Celery ends a worker over a message that is none.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+import redis as client
 from celery.app.amqp import AMQP
 from kombu.connection import Connection
 from kombu.transport import redis
+from kombu.utils.encoding import bytes_to_str
+
+from jobsite import admission
 
 # Seconds between tries to connect: a broker on its way up is not troubled by one try a second of each worker.
 RETRY_EVERY_SECONDS = 1
@@ -31,11 +37,42 @@ class FreeingQoS(redis.QoS):
             self._quick_ack(delivery_tag)
             raise
 
+    def restore_by_tag(self, tag: Any, client: Any = None, leftmost: bool = False) -> None:
+        """Put a message back into its queue; what is kept in its place and is none is dropped."""
+        try:
+            super().restore_by_tag(tag, client, leftmost)  # type: ignore[no-untyped-call]
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            self._remove_from_indices(tag).execute()  # type: ignore[no-untyped-call]
+            admission.refused("form", queue=self.unacked_key)
+
+
+class AdmittingClient(client.Redis):
+    """A client that hands on of what it pops from queues only what is a message for us."""
+
+    def parse_response(self, connection: Any, command_name: Any, **options: Any) -> Any:
+        """Return what Redis answered; None, as if nothing had come, in place of what is refused."""
+        found = super().parse_response(connection, command_name, **options)  # type: ignore[no-untyped-call]
+        if command_name != "BRPOP" or not found:
+            return found
+        key, item = found
+        name: str = bytes_to_str(key)  # type: ignore[no-untyped-call]
+        admitted = admission.admit(item, name.rsplit(redis.Channel.sep, 1)[0])
+        return None if admitted is None else (key, admitted)
+
 
 class FreeingChannel(redis.Channel):
-    """A channel with such places."""
+    """A channel with such places, and such a client."""
 
     QoS = FreeingQoS
+
+    def _get_client(self) -> Any:
+        super()._get_client()  # type: ignore[no-untyped-call]
+        return AdmittingClient
+
+    def _deliver_fanout_message(self, message: Any, exchange: str) -> bool:
+        """Drop what is told to all workers at once: nothing here listens to it, and nobody signs it."""
+        admission.refused("content", queue=str(exchange)[:100])
+        return True
 
 
 class FreeingTransport(redis.Transport):

@@ -10,7 +10,7 @@ from celery.signals import setup_logging
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "jobsite.settings")
 
-app = Celery("jobsite", amqp="jobsite.broker:PromptAMQP")
+app = Celery("jobsite", amqp="jobsite.broker:PromptAMQP", task_cls="jobsite.once:OnceTask")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 

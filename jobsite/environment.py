@@ -6,7 +6,7 @@ from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 from zoneinfo import ZoneInfo
 
 import environ
@@ -112,6 +112,34 @@ class Environment:
         if parts.scheme not in schemes or not usable or not (parts.hostname or parts.path.strip("/")):
             raise ImproperlyConfigured(f"{name}: expected {expected}.")
         return value
+
+    def broker(self, name: str, *, default: str, ca_file: str, checked: bool) -> str:
+        """A Redis URL. One over TLS says itself, to all that connect, that the server's certificate is to be checked.
+
+        `ca_file` names the variable with the file of the authorities to check it against; the system's, where it is not
+        set. `checked`: whether a URL that asks for no check is refused.
+        """
+        value = self.url(name, default=default, schemes=("redis", "rediss", "redis+socket"))
+        file = self.text(ca_file, default="")
+        parts = urlsplit(value)
+        if parts.scheme != "rediss":
+            if file:
+                raise ImproperlyConfigured(f"{ca_file}: goes with a {name} that starts with rediss://.")
+            return value
+        if file and not Path(file).is_file():
+            raise ImproperlyConfigured(f"{ca_file}: there is no such file.")
+        query = dict(parse_qsl(parts.query))
+        # Left out, kombu would check nothing and redis-py everything.
+        query.setdefault("ssl_cert_reqs", "required")
+        if file:
+            query.setdefault("ssl_ca_certs", file)
+        if query["ssl_cert_reqs"] not in ("required", "optional", "none"):
+            raise ImproperlyConfigured(f"{name}: expected ssl_cert_reqs to be required.")
+        if checked and (
+            query["ssl_cert_reqs"] != "required" or query.get("ssl_check_hostname", "true").lower() != "true"
+        ):
+            raise ImproperlyConfigured(f"{name}: production checks the certificate of Redis and the name in it.")
+        return parts._replace(query=urlencode(query)).geturl()
 
     def addresses(self, name: str, *, schemes: Sequence[str]) -> dict[str, str]:
         """URLs by the names in front of them: `one=http://…,two=https://…`."""

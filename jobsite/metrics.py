@@ -40,7 +40,7 @@ class JobsiteCollector(Collector):
                 if name == counter.name:
                     values = [*([kind] if counter.kinds else []), *([label] if counter.label else [])]
                     family.add_metric(values, found.value)
-            if not counter.kinds and not family.samples:
+            if not labels and not family.samples:
                 family.add_metric([], 0)
             yield family
         for histogram in metrics.HISTOGRAMS:

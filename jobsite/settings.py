@@ -40,7 +40,7 @@ if not PRODUCTION and HOST not in {"0.0.0.0", "::", *ALLOWED_HOSTS}:  # noqa: S1
     ALLOWED_HOSTS.append(HOST)
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS", default=())
 
-DEVELOPMENT_SECRET = "development-only-secret-of-jobsite-never-to-be-used-where-others-can-reach-it"  # noqa: S105
+DEVELOPMENT_SECRET = "development-only-secret-of-jobsite-never-to-be-used-where-others-can-reach-it"  # noqa: S105 - refused in production
 SECRET_KEY = env.text("SECRET_KEY", default=DEVELOPMENT_SECRET)
 SECRET_KEY_FALLBACKS = env.words("SECRET_KEY_FALLBACKS", default=())
 
@@ -196,9 +196,11 @@ DATABASES["default"]["OPTIONS"] = {
 
 # -- Celery ----------------------------------------------------------------------------------------------------------
 
-CELERY_BROKER_URL = env.url(
-    "CELERY_BROKER_URL", default="redis://127.0.0.1:6379/0", schemes=("redis", "rediss", "redis+socket")
+CELERY_BROKER_URL = env.broker(
+    "CELERY_BROKER_URL", default="redis://127.0.0.1:6379/0", ca_file="CELERY_BROKER_CA_FILE", checked=PRODUCTION
 )
+# A message that is larger is refused unread by whoever would take it.
+MESSAGE_LIMIT_BYTES = env.integer("MESSAGE_LIMIT_BYTES", default=1 << 20, low=4096, high=1 << 28)
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 # The rows are the record of every run; a result backend would be a second one.
@@ -420,6 +422,7 @@ LOGGING = {
     },
     "handlers": {
         "stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["request_id"]},
+        "nowhere": {"class": "logging.NullHandler"},
     },
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {
@@ -430,6 +433,8 @@ LOGGING = {
         "django.server": {"level": "WARNING"},
         # urllib3 logs whole addresses, credentials in their queries too, at its lowest level.
         "urllib3": {"level": "WARNING"},
+        # Apprise logs what servers answered, who may say anything; what went wrong is told by the delivery.
+        "apprise": {"level": "WARNING", "handlers": ["nowhere"], "propagate": False},
         # py4j logs whole payloads at its lower levels.
         "py4j": {"level": "WARNING"},
     },

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
-from scheduler import executions, metrics, notices, processes, retention
+from scheduler import executions, metrics, notices, processes, receipts, retention
 from scheduler.alerts import deliveries, review
 from scheduler.alerts.overdue import Overdue
 from scheduler.answers import Answers
@@ -99,6 +99,7 @@ class Cleaner(Chores):
             Chore(1.0, lambda: retention.clean(until=self._stopping.is_set)),
             Chore(30.0, calendars.warm),
             Chore(3600.0, processes.forget_old),
+            Chore(600.0, receipts.purge),
             Chore(60.0, deliveries.purge),
         )
 

@@ -70,12 +70,13 @@ STARTED = Counter("jobsite_runs_started_total", "Attempts that workers started."
 ENDED = Counter("jobsite_runs_ended_total", "Runs that ended.", label="outcome")
 RETRIED = Counter("jobsite_runs_retried_total", "Attempts that failed and are followed by another.")
 RESCUED = Counter("jobsite_leases_expired_total", "Runs whose worker was lost, put back or failed.", label="outcome")
+REFUSED = Counter("jobsite_messages_refused_total", "Messages that workers refused.", kinds=False, label="reason")
 TICKS = Counter("jobsite_beat_ticks_total", "Claims that beats made, of nothing too.", kinds=False)
 CLAIM_LATENESS = Histogram("jobsite_claim_lateness_seconds", "From due to claimed.")
 START_LATENESS = Histogram("jobsite_start_lateness_seconds", "From due to the start of the first attempt.")
 DURATION = Histogram("jobsite_run_duration_seconds", "How long attempts worked.")
 TICK = Histogram("jobsite_beat_tick_seconds", "How long claims took, commit included.", kinds=False)
-COUNTERS = (DUE, SKIPPED, CLAIMED, REQUESTED, STARTED, ENDED, RETRIED, RESCUED, TICKS)
+COUNTERS = (DUE, SKIPPED, CLAIMED, REQUESTED, STARTED, ENDED, RETRIED, RESCUED, REFUSED, TICKS)
 HISTOGRAMS = (CLAIM_LATENESS, START_LATENESS, DURATION, TICK)
 
 

@@ -36,7 +36,10 @@ def run(task: Any, ids: list[int]) -> None:
 
 @shared_task(name="scheduler.run_job", acks_late=False, ignore_result=True)
 def run_job(job_pk: int) -> None:
-    """Run a job now; what the beat entry of a job says, so that the stock admin's "run selected tasks" works."""
+    """Run a job now; what the beat entry of a job says, so that the stock admin's "run selected tasks" works.
+
+    Unlike a hint this asks for something new: workers take it signed alone, and each message once.
+    """
     job = Job.objects.filter(pk=job_pk).first()
     if job is None:
         logger.warning("run.no_such_job job_pk=%s", job_pk)

@@ -9,6 +9,7 @@ from django import forms
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -21,6 +22,7 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
+from scheduler import deeds
 from voltmx import registry
 from voltmx.arguments import Arguments, ServiceType, read
 from voltmx.jsontext import UnreadableJson, loads
@@ -161,6 +163,7 @@ class ServiceAdmin(ModelAdmin):
                 from voltmx.foundry import trial as trials
 
                 trial = trials.call(service, arguments)
+                deeds.tell("service.tested", target=str(service), by=request.user.get_username())
         context = {
             **self.admin_site.each_context(request),
             "title": f"Test call of {service}",
@@ -189,6 +192,15 @@ class AccountSessionAdmin(ModelAdmin):
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+    def delete_model(self, request: HttpRequest, obj: AccountSession) -> None:
+        with transaction.atomic():
+            deeds.tell("accountsession.revoked", target=obj.user.get_username(), by=request.user.get_username())
+            super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[AccountSession]) -> None:
+        for session in queryset.select_related("user"):
+            self.delete_model(request, session)
 
 
 def _pretty(value: Any) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from django.db import IntegrityError, connection, transaction
 
+from scheduler import deeds
 from zementis import inference
 from zementis.inference import Engine, InvalidModel, ModelDescription, Scorer
 from zementis.inference.description import Format
@@ -143,6 +144,7 @@ def replace(name: str, content: bytes, *, file_name: str, by: str) -> StoredMode
         versions.filter(current=True).exclude(source_id=_hash(content)).update(current=False)
         if known is not None:
             versions.filter(pk=known.pk).update(current=True)
+            deeds.tell("scoringmodel.reverted", target=name, changes={"version": [None, known.number]}, by=by)
         else:
             last = versions.order_by("-number").values_list("number", flat=True).first() or 0
             _add_version(model, content, last + 1, description, file_name=file_name, format=format, by=by)
@@ -153,8 +155,9 @@ def replace(name: str, content: bytes, *, file_name: str, by: str) -> StoredMode
 def set_active(name: str, active: bool, *, by: str) -> StoredModel:
     """Activate or deactivate a model. Raises ``ModelNotFound``."""
     get(name)
-    if not ScoringModel.objects.filter(name=name).update(active=active):
-        raise ModelNotFound(name)
+    with transaction.atomic():
+        if ScoringModel.objects.filter(name=name).exclude(active=active).update(active=active):
+            deeds.tell("scoringmodel.changed", target=name, changes={"active": [not active, active]}, by=by)
     logger.info("model.%s model=%s by=%s", "activated" if active else "deactivated", name, by)
     return get(name)
 
@@ -170,6 +173,7 @@ def delete(name: str, *, by: str) -> None:
         cursor.execute("DELETE FROM zementis_modelversion WHERE model_id = %s RETURNING source_id", [row[0]])
         hashes = [found[0] for found in cursor.fetchall()]
         cursor.execute("DELETE FROM zementis_scoringmodel WHERE id = %s", [row[0]])
+        deeds.tell("scoringmodel.deleted", target=name, changes={"versions": [len(hashes), 0]}, by=by)
     # On its own: an upload of the same file may need the source again meanwhile, and then it stays.
     with suppress(IntegrityError), connection.cursor() as cursor:
         cursor.execute(

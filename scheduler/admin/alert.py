@@ -15,7 +15,7 @@ from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from scheduler import clock, job_types
-from scheduler.admin.base import ConsoleAdmin, ReadOnlyAdmin
+from scheduler.admin.base import ConsoleAdmin, ReadOnlyAdmin, actor
 from scheduler.alerts import incidents
 from scheduler.console import markup, words
 from scheduler.models import AlertRule, Incident
@@ -141,10 +141,11 @@ class IncidentAdmin(ReadOnlyAdmin):
 
     @action(description="Close without a message", permissions=["tend"])
     def close(self, request: HttpRequest, queryset: QuerySet[Incident]) -> None:
-        closed = incidents.close(list(queryset[:MOST]), why=f"closed by {request.user.get_username()}", tell=False)
+        by = actor(request)
+        closed = incidents.close(list(queryset[:MOST]), why=f"closed by {by}", tell=False, by=by)
         messages.success(request, f"{closed} closed.")
 
     def _snooze(self, request: HttpRequest, queryset: QuerySet[Incident], span: timedelta) -> None:
         until = clock.now() + span
-        snoozed = incidents.snooze(list(queryset[:MOST]), until=until)
+        snoozed = incidents.snooze(list(queryset[:MOST]), until=until, by=actor(request))
         messages.success(request, f"{snoozed} snoozed until {words.instant(until)}.")

@@ -14,7 +14,8 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminPasswordWidget
 
-from scheduler.admin.base import ConsoleAdmin, ReadOnlyAdmin
+from scheduler import deeds
+from scheduler.admin.base import ConsoleAdmin, ReadOnlyAdmin, actor
 from scheduler.alerts import channels, deliveries, pings
 from scheduler.alerts.channels import BadChannel
 from scheduler.alerts.pings import PingFailed
@@ -126,6 +127,7 @@ class ChannelAdmin(ConsoleAdmin):
     def _test(self, request: HttpRequest, channel: Channel) -> None:
         if channel.enabled:
             deliveries.test(channel)
+            deeds.tell("channel.tested", target=str(channel), by=actor(request))
             messages.info(request, f"A message to {channel.name} is on its way; the deliveries tell what became of it.")
         else:
             messages.error(request, f"{channel.name} is switched off.")

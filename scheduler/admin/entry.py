@@ -7,9 +7,11 @@ Entries of the user's own behave as in the stock admin.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
@@ -19,7 +21,9 @@ from django_celery_beat.models import ClockedSchedule, CrontabSchedule, Interval
 from unfold.admin import TabularInline
 from unfold.decorators import display
 
-from scheduler.admin.base import ConsoleAdmin
+from scheduler import deeds
+from scheduler.admin import job_actions
+from scheduler.admin.base import ConsoleAdmin, actor
 from scheduler.admin.entry_form import EDITABLE, EntryForm
 from scheduler.admin.filters import OwnerFilter
 from scheduler.admin.schedule_forms import CrontabForm, IntervalForm
@@ -31,6 +35,8 @@ from scheduler.models import Job
 for _model in (PeriodicTask, ClockedSchedule, CrontabSchedule, IntervalSchedule, SolarSchedule):
     admin.site.unregister(_model)
 
+# The most entries whose changes one action tells of.
+MOST = 1000
 _KEPT = "is the entry of a job: the scheduler keeps it. Edit, pause or delete the job instead."
 
 
@@ -108,7 +114,10 @@ class EntryAdmin(ConsoleAdmin, stock.PeriodicTaskAdmin):
             # Only what was edited: the scheduler moves the entry's other columns meanwhile.
             edited = {name: getattr(obj, name) for name in form.changed_data if name in EDITABLE}
             if edited:
-                PeriodicTask.objects.filter(pk=obj.pk).update(**edited)
+                with transaction.atomic():
+                    changes = {name: [form.initial.get(name), value] for name, value in edited.items()}
+                    deeds.tell("periodictask.changed", target=str(obj), changes=changes, by=actor(request))
+                    PeriodicTask.objects.filter(pk=obj.pk).update(**edited)
             return
         super().save_model(request, obj, form, change)
 
@@ -126,21 +135,42 @@ class EntryAdmin(ConsoleAdmin, stock.PeriodicTaskAdmin):
     # -- The stock actions -------------------------------------------------------------------------------------------
 
     def enable_tasks(self, request: HttpRequest, queryset: QuerySet[PeriodicTask]) -> Any:
-        return super().enable_tasks(request, self._allowed(request, queryset, "scheduler.pause_job"))
+        return self._switch(request, queryset, super().enable_tasks)
 
     def disable_tasks(self, request: HttpRequest, queryset: QuerySet[PeriodicTask]) -> Any:
-        return super().disable_tasks(request, self._allowed(request, queryset, "scheduler.pause_job"))
+        return self._switch(request, queryset, super().disable_tasks)
 
     def toggle_tasks(self, request: HttpRequest, queryset: QuerySet[PeriodicTask]) -> Any:
-        return super().toggle_tasks(request, self._allowed(request, queryset, "scheduler.pause_job"))
+        return self._switch(request, queryset, super().toggle_tasks)
 
     def run_tasks(self, request: HttpRequest, queryset: QuerySet[PeriodicTask]) -> Any:
-        return super().run_tasks(request, self._allowed(request, queryset, "scheduler.run_job"))
+        allowed = self._allowed(request, queryset, "scheduler.run_job")
+        of_jobs = Job.objects.filter(state__entry__in=allowed.filter(task=TASK))
+        if of_jobs.exists():
+            # At once, and in the name of whoever asks: a message would forget who it was.
+            job_actions.perform(request, of_jobs, job_actions.run, done="Run asked for")
+        others = allowed.exclude(task=TASK)
+        if others.exists():
+            super().run_tasks(request, others)
 
     for _action in (enable_tasks, disable_tasks, toggle_tasks, run_tasks):
         _stock = getattr(stock.PeriodicTaskAdmin, _action.__name__)
         _action.short_description = _stock.short_description  # type: ignore[attr-defined]
         _action.allowed_permissions = ["change"]  # type: ignore[attr-defined]
+
+    def _switch(self, request: HttpRequest, queryset: QuerySet[PeriodicTask], act: Callable[..., Any]) -> Any:
+        """Do one of the stock actions that write ``enabled`` past the model, and tell what it changed."""
+        allowed = self._allowed(request, queryset, "scheduler.pause_job")
+        with transaction.atomic():
+            before = {
+                entry.pk: entry.enabled for entry in allowed.order_by("pk").select_for_update(of=("self",))[:MOST]
+            }
+            answer = act(request, allowed)
+            for entry in PeriodicTask.objects.filter(pk__in=before):
+                if entry.enabled != before[entry.pk]:
+                    changes = {"enabled": [before[entry.pk], entry.enabled]}
+                    deeds.tell("periodictask.changed", target=str(entry), changes=changes, by=actor(request))
+        return answer
 
     def _allowed(self, request: HttpRequest, queryset: QuerySet[PeriodicTask], permission: str) -> Any:
         """Leave out the entries of jobs where the user may not do to jobs what the action does to entries."""

@@ -6,6 +6,7 @@ import logging
 import threading
 from typing import TYPE_CHECKING
 
+from scheduler import guard
 from scheduler.addresses import RefusedAddress, Rules
 from scheduler.secret import MASK
 
@@ -33,14 +34,24 @@ def check(url: str) -> None:
 def masked(url: str) -> str:
     """Return the URL with its secrets replaced, for people to see."""
     try:
-        shown: str = _plugin(url).url(privacy=True)  # type: ignore[no-untyped-call]
-        return shown.partition("?")[0]
+        plugin = _plugin(url)
+        shown: str = plugin.url(privacy=True)  # type: ignore[no-untyped-call]
+        shown = shown.partition("?")[0]
+        if type(plugin).__module__.rsplit(".", 1)[-1].startswith("custom_"):
+            # Of a webhook of anybody's Apprise does not know that its path is what lets messages in.
+            scheme, _, rest = shown.partition("://")
+            host, _, path = rest.partition("/")
+            return f"{scheme}://{host}/{_MASK if path else ''}"
+        return shown
     except BadChannel:
         return MASK
 
 
 def send(url: str, *, title: str, body: str) -> None:
-    """Send a message. Raises ``BadChannel``. May take as long as its time-outs add up to."""
+    """Send a message. Raises ``BadChannel``. May take as long as its time-outs add up to.
+
+    Connections are checked as they are made, a plugin's to its own service too.
+    """
     plugin = _plugin(url)
     _check_address(plugin)
     plugin.socket_connect_timeout = min(plugin.socket_connect_timeout or _CONNECT_SECONDS, _CONNECT_SECONDS)
@@ -51,7 +62,10 @@ def send(url: str, *, title: str, body: str) -> None:
     logger = logging.getLogger("apprise")
     logger.addHandler(heard)
     try:
-        sent = plugin.notify(body=body, title=title, notify_type=NotifyType.WARNING)
+        with guard.held_to(RULES):
+            sent = plugin.notify(body=body, title=title, notify_type=NotifyType.WARNING)
+    except RefusedAddress as refusal:
+        raise BadChannel(f"the host may not be called: {refusal}") from None
     except Exception as error:  # plugins raise what they like
         raise BadChannel(f"the channel failed: {type(error).__name__}") from error
     finally:

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from scheduler import clock
+from scheduler import clock, deeds
 from scheduler.alerts import wording
 from scheduler.models.alert import AlertRule, Delivery, Incident
 
@@ -85,14 +85,19 @@ def hand_over(rule: AlertRule, incident_id: int, purpose: Delivery.Purpose, titl
     )
 
 
-def close(incidents: Sequence[Incident], *, why: str, tell: bool = True) -> int:
-    """Close those of ``incidents`` that are open, telling of it where their alert was told; return how many."""
+def close(incidents: Sequence[Incident], *, why: str, tell: bool = True, by: str = "") -> int:
+    """Close those of ``incidents`` that are open, telling of it where their alert was told; return how many.
+
+    ``by``: who does; empty where they are over by themselves.
+    """
     closed = 0
     with transaction.atomic():
         for incident in incidents:
             if not Incident.objects.filter(pk=incident.pk, closed_at__isnull=True).update(closed_at=clock.exact_now()):
                 continue
             closed += 1
+            if by:
+                deeds.tell("incident.closed", target=str(incident), changes={"state": ["open", "closed"]}, by=by)
             logger.info("incident.closed id=%s job=%s why=%s", incident.pk, incident.job_id, why)
             rule = incident.rule
             if tell and rule.tell_recovery and rule.enabled and incident.told_at is not None:
@@ -102,10 +107,16 @@ def close(incidents: Sequence[Incident], *, why: str, tell: bool = True) -> int:
     return closed
 
 
-def snooze(incidents: Sequence[Incident], *, until: datetime) -> int:
+def snooze(incidents: Sequence[Incident], *, until: datetime, by: str) -> int:
     """Say nothing more of these incidents before ``until``, then tell of those that still last; return how many."""
     ids = [incident.pk for incident in incidents]
-    return Incident.objects.filter(pk__in=ids, closed_at__isnull=True).update(tell_at=until)
+    with transaction.atomic():
+        open_ones = list(Incident.objects.select_for_update().filter(pk__in=ids, closed_at__isnull=True).order_by("pk"))
+        for incident in open_ones:
+            before = incident.tell_at.isoformat() if incident.tell_at is not None else None
+            changes = {"tell_at": [before, until.isoformat()]}
+            deeds.tell("incident.snoozed", target=str(incident), changes=changes, by=by)
+        return Incident.objects.filter(pk__in=[incident.pk for incident in open_ones]).update(tell_at=until)
 
 
 def tell_waiting(*, limit: int = 100) -> int:

@@ -9,6 +9,7 @@ from scheduler.models.limit import Limit
 from scheduler.models.metric import Metric
 from scheduler.models.notice import Notice
 from scheduler.models.process import Leader, Process
+from scheduler.models.receipt import Receipt
 from scheduler.models.upkeep import Removal, RetentionChange
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "Ping",
     "Process",
     "Reason",
+    "Receipt",
     "Removal",
     "RetentionChange",
     "Status",

@@ -78,3 +78,14 @@ def test_both_lock_files_pin_the_same_versions() -> None:
         return set(re.findall(r"^[a-z0-9_.-]+==[^ ]+", (ROOT / lock).read_text(), re.MULTILINE))
 
     assert pins("requirements.txt") - pins("requirements-dev.txt") == set()
+
+
+def test_every_exception_from_a_security_rule_has_its_reason_beside_it() -> None:
+    exception = re.compile(r"#\s*(?:noqa:\s*S\d+|nosec\b(?:\s*[B\d, ]+)?)(?P<rest>.*)$")
+    silent = [
+        f"{path.relative_to(ROOT)}: {line.strip()}"
+        for path in ours("*.py")
+        for line in path.read_text().splitlines()
+        if (found := exception.search(line)) and not re.search(r"(?:-|#) ?\S{1,}", found["rest"])
+    ]
+    assert silent == []

@@ -36,12 +36,43 @@ def test_no_secret_has_a_value_in_the_file() -> None:
     assert used == {name: {f"${{{name}:?}}"} for name in names}
 
 
-def test_the_application_runs_without_rights_it_does_not_need() -> None:
-    services = compose()["services"]
-    assert [
-        (services[name]["read_only"], services[name]["cap_drop"], services[name]["security_opt"])
-        for name in APPLICATION
-    ] == [(True, ["ALL"], ["no-new-privileges:true"])] * len(APPLICATION)
+def whole(service: dict[str, Any]) -> dict[str, Any]:
+    """A service with what it extends."""
+    extended = service.get("extends")
+    return {**whole(compose(extended["file"])["services"][extended["service"]]), **service} if extended else service
+
+
+def test_every_container_runs_as_an_ordinary_user_on_a_read_only_root_without_rights_it_does_not_need() -> None:
+    demo = {
+        name: service
+        for name, service in compose("docker-compose.demo.yml")["services"].items()
+        if name not in compose()["services"]
+    }
+    found = {
+        name: (
+            service.get("user"),
+            service.get("read_only"),
+            service.get("cap_drop"),
+            service.get("security_opt"),
+            service.get("privileged", False),
+            service.get("cap_add", []),
+            bool(service.get("tmpfs")),
+        )
+        for name, service in ((name, whole(service)) for name, service in {**compose()["services"], **demo}.items())
+    }
+    locked = (True, ["ALL"], ["no-new-privileges:true"], False, [], True)
+    users = dict.fromkeys((*APPLICATION, *demo), "10001") | {"postgres": "postgres", "redis": "redis"}
+    assert found == {name: (user, *locked) for name, user in users.items()}
+
+
+def test_what_is_laid_over_the_deployed_shape_takes_no_lock_off() -> None:
+    over = compose("docker-compose.demo.yml")["services"].values()
+    locks = {"user", "read_only", "cap_drop", "cap_add", "security_opt", "privileged", "tmpfs"}
+    assert {name for service in over for name in service} & locks == set()
+
+
+def test_only_the_web_server_is_reached_from_outside() -> None:
+    assert [name for name, service in compose()["services"].items() if "ports" in service] == ["web"]
 
 
 def test_the_application_starts_after_migrations_only() -> None:

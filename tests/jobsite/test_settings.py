@@ -61,6 +61,18 @@ def test_production_settings_pass_the_deployment_checks() -> None:
             {"OIDC_ISSUER": "http://127.0.0.1/", "OIDC_CLIENT_ID": "c"},
             "OIDC_ISSUER: expected https://; http:// is for this machine in development.",
         ),
+        (
+            {"CELERY_BROKER_URL": "rediss://:pw@redis/0?ssl_cert_reqs=none"},
+            "CELERY_BROKER_URL: production checks the certificate of Redis and the name in it.",
+        ),
+        (
+            {"CELERY_BROKER_URL": "rediss://:pw@redis/0?ssl_check_hostname=False"},
+            "CELERY_BROKER_URL: production checks the certificate of Redis and the name in it.",
+        ),
+        (
+            {"CELERY_BROKER_CA_FILE": "ca.pem"},
+            "CELERY_BROKER_CA_FILE: goes with a CELERY_BROKER_URL that starts with rediss://.",
+        ),
     ],
 )
 def test_production_refuses_what_only_development_may_do(change: dict[str, str], complaint: str) -> None:

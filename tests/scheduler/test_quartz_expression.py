@@ -34,7 +34,7 @@ def test_an_expression_cannot_be_changed() -> None:
         expression.text = "0 0 10 * * ?"  # type: ignore[misc]
 
 
-@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, lambda value: pickle.loads(pickle.dumps(value))])  # noqa: S301
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, lambda value: pickle.loads(pickle.dumps(value))])  # noqa: S301 - ours
 def test_an_expression_can_be_copied_and_pickled(duplicate: object) -> None:
     expression = QuartzExpression.parse("0 0 9 15W * ?")
     assert callable(duplicate)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import base64
+import json
+import traceback
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote, quote_plus
 
-from scheduler.job_types import Outcome
+from scheduler.job_types import Outcome, RunCancelled
 from scheduler.models import Status
 from voltmx import registry
 from voltmx.arguments import Arguments
@@ -46,6 +51,18 @@ def perform(arguments: Arguments, run: Run) -> Result:
 def perform_on(server: Server, arguments: Arguments, run: Run) -> Result:
     """Call the service of a job on ``server``. Raises only what ``Run.check`` raises."""
     secrets: list[str] = []
+    try:
+        return _performed(server, arguments, run, secrets)
+    except RunCancelled:
+        raise
+    except Exception as error:
+        if not _tells(error, secrets):
+            raise
+        # Whoever records it would record the secret with it.
+        return _failed(f"{answers.INTERNAL}: {type(error).__name__}")
+
+
+def _performed(server: Server, arguments: Arguments, run: Run, secrets: list[str]) -> Result:
     shown: Any = None
     try:
         secrets += [secret.reveal() for secret in arguments.secrets()]
@@ -86,18 +103,46 @@ def _answered(call: Call, login: Login | None, client: Client, secrets: list[str
 
 def scrubbed(value: Any, secrets: Iterable[str]) -> Any:
     """Return JSON with every occurrence of a known secret replaced, wherever a server may have echoed it."""
-    known = [text for text in secrets if len(text) >= _SHORTEST_SCRUBBED]
-    if not known:
-        return value
+    known = {form for secret in secrets for form in _forms(secret) if len(form) >= _SHORTEST_SCRUBBED}
+    # The longest first: what is left of a secret when a part of it is gone would stay.
+    return _scrubbed(value, sorted(known, key=len, reverse=True)) if known else value
+
+
+def _scrubbed(value: Any, known: list[str]) -> Any:
     if isinstance(value, str):
         for text in known:
             value = value.replace(text, MASK)
         return value
     if isinstance(value, dict):
-        return {scrubbed(name, known): scrubbed(item, known) for name, item in value.items()}
+        return {_scrubbed(name, known): _scrubbed(item, known) for name, item in value.items()}
     if isinstance(value, list):
-        return [scrubbed(item, known) for item in value]
+        return [_scrubbed(item, known) for item in value]
     return value
+
+
+def _forms(secret: str) -> Iterator[str]:
+    """Yield the ways in which a server may write a secret that it was sent."""
+    parts = [secret]
+    scheme, _, rest = secret.strip().partition(" ")
+    if rest:
+        # "Bearer …": what counts is behind the scheme; "Basic …" packs a password.
+        parts.append(rest.strip())
+        if scheme.lower() == "basic":
+            with suppress(ValueError):
+                login = base64.b64decode(rest, validate=True).decode()
+                parts += [login, login.partition(":")[2]]
+    for part in parts:
+        yield from (part, quote(part), quote(part, safe=""), quote_plus(part), json.dumps(part)[1:-1])
+        yield from (
+            part.strip(),
+            base64.b64encode(part.encode()).decode(),
+            base64.urlsafe_b64encode(part.encode()).decode(),
+        )
+
+
+def _tells(error: Exception, secrets: list[str]) -> bool:
+    text = "".join(traceback.format_exception(error))
+    return bool(scrubbed(text, secrets) != text)
 
 
 def _failed(

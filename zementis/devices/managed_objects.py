@@ -8,6 +8,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
+from scheduler import deeds
 from zementis.devices.exceptions import InvalidContent, ObjectNotFound
 from zementis.json_values import UnreadableJson, check_storable
 from zementis.models import ChildReference, ManagedObject
@@ -91,6 +92,8 @@ def delete(identifier: int, *, cascade: bool = False) -> None:
         cursor.execute("DELETE FROM zementis_managedobject WHERE id = ANY(%s)", [doomed])
         if cursor.rowcount == 0:
             raise ObjectNotFound(f"No managedObject for id '{identifier}'!")
+        below_it = {"below": [len(doomed) - 1, 0]} if doomed[1:] else {}
+        deeds.tell("managedobject.deleted", target=f"managed object {identifier}", changes=below_it)
 
 
 def add_children(parent: int, children: Sequence[int], *, kind: str) -> None:
@@ -110,6 +113,7 @@ def add_children(parent: int, children: Sequence[int], *, kind: str) -> None:
         ChildReference.objects.bulk_create(
             [ChildReference(parent_id=parent, child_id=child, kind=kind) for child in children], ignore_conflicts=True
         )
+        _tell_children(parent, kind, "added", children)
 
 
 def create_child(parent: int, content: Mapping[str, Any], *, kind: str, by: str) -> ManagedObject:
@@ -123,10 +127,19 @@ def create_child(parent: int, content: Mapping[str, Any], *, kind: str, by: str)
 def remove_children(parent: int, children: Sequence[int], *, kind: str) -> int:
     """End that ``children`` are children of ``parent``; return how many were. Raises ``ObjectNotFound``."""
     get(parent)
-    removed, _ = ChildReference.objects.filter(
-        parent_id=parent, kind=kind, child_id__in=[child for child in children if child <= LARGEST_ID]
-    ).delete()
+    with transaction.atomic():
+        removed, _ = ChildReference.objects.filter(
+            parent_id=parent, kind=kind, child_id__in=[child for child in children if child <= LARGEST_ID]
+        ).delete()
+        if removed:
+            _tell_children(parent, kind, "removed", children)
     return removed
+
+
+def _tell_children(parent: int, kind: str, how: str, children: Sequence[int]) -> None:
+    deeds.tell(
+        "managedobject.changed", target=f"managed object {parent}", changes={f"{kind} {how}": list(children[:200])}
+    )
 
 
 _MEMBERS = """

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import QuerySet
 
+from scheduler import deeds
 from zementis.arguments import SeriesName
 from zementis.devices import layouts
 from zementis.devices.exceptions import MeasurementNotFound
@@ -59,13 +60,13 @@ def get(identifier: int) -> StoredMeasurement:
 
 def delete(identifier: int) -> None:
     """Delete a measurement. Raises ``MeasurementNotFound``."""
-    get(identifier)
-    _delete(Measurement.objects.filter(pk=identifier))
+    found = get(identifier)
+    _delete(Measurement.objects.filter(pk=identifier), {"measurement": identifier, "device": found.device})
 
 
 def delete_matching(wanted: Filter) -> None:
     """Delete all measurements that match."""
-    _delete(matching(wanted))
+    _delete(matching(wanted), {name: value for name, value in asdict(wanted).items() if value is not None})
 
 
 def matching(wanted: Filter) -> QuerySet[Measurement]:
@@ -117,8 +118,12 @@ def _matching_layouts(wanted: Filter) -> list[int]:
     ]
 
 
-def _delete(rows: QuerySet[Measurement]) -> None:
-    rows._raw_delete(rows.db)
+def _delete(rows: QuerySet[Measurement], which: dict[str, Any]) -> None:
+    """Delete the rows and tell of it: which were asked for and how many there were, not what they said."""
+    with transaction.atomic():
+        count = rows._raw_delete(rows.db) or 0
+        told = {name: str(value) for name, value in which.items()}
+        deeds.tell("measurement.deleted", target="measurements", changes={**told, "rows": [count, 0]})
 
 
 @dataclass(frozen=True)
@@ -156,7 +161,7 @@ def series_table(
         for number, place in enumerate(positions):
             if place is not None:
                 parts.append(
-                    f"SELECT {instant} AS t, %s::int AS s, min(values[%s]) AS low, max(values[%s]) AS high"  # noqa: S608
+                    f"SELECT {instant} AS t, %s::int AS s, min(values[%s]) AS low, max(values[%s]) AS high"  # noqa: S608 - of texts of ours
                     f" FROM zementis_measurement WHERE {_DEVICE_WINDOW} GROUP BY 1"
                 )
                 arguments += [*([bucket] if bucket is not None else []), number, place + 1, place + 1]

@@ -2,6 +2,7 @@
 
 from django.core.management.base import BaseCommand, CommandError
 
+from accounts import audit
 from scheduler import rotation
 from scheduler.secret import UnreadableSecret
 
@@ -20,5 +21,7 @@ class Command(BaseCommand):
             written = rotation.rotate()
         except UnreadableSecret as error:
             raise CommandError(str(error)) from None
+        if written:
+            audit.record("secrets.rotated", target="stored secrets", changes=written)
         told = ", ".join(f"{rows} of {table}" for table, rows in sorted(written.items()))
         self.stdout.write(f"encrypted anew: {told}" if told else "everything is encrypted with the first key")

@@ -146,7 +146,7 @@ def test_a_snoozed_incident_is_told_again_when_it_still_lasts(receiver: Receiver
     a_rule(a_channel(receiver.webhook))
     fails(a_job(name="a"))
     settle()
-    assert incidents.snooze(list(Incident.objects.all()), until=clock.exact_now() + timedelta(hours=1)) == 1
+    assert incidents.snooze(list(Incident.objects.all()), until=clock.exact_now() + timedelta(hours=1), by="ada") == 1
     settle()
     assert len(receiver.seen) == 1
     Incident.objects.update(tell_at=clock.now())

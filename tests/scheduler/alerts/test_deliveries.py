@@ -273,3 +273,16 @@ def test_closed_incidents_are_deleted_in_time() -> None:
     deliveries.purge()
     assert not Incident.objects.filter(pk=old.pk).exists()
     assert Incident.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("json://user:s3cret@hooks.example/in/s3cret?key=s3cret", "json://user:****@hooks.example/********"),
+        ("forms://hooks.example/s3cret", "forms://hooks.example/********"),
+        ("json://hooks.example", "json://hooks.example/"),
+        ("mailto://u:s3cret@example.com/ops@example.org", "mailto://u:****@example.com/ops%40example.org"),
+    ],
+)
+def test_the_path_of_a_webhook_is_shown_to_nobody(url: str, shown: str) -> None:
+    assert channels.masked(url) == shown
