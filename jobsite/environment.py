@@ -113,11 +113,12 @@ class Environment:
             raise ImproperlyConfigured(f"{name}: expected {expected}.")
         return value
 
-    def broker(self, name: str, *, default: str, ca_file: str, checked: bool) -> str:
+    def broker(self, name: str, *, default: str, ca_file: str, checked: bool) -> tuple[str, dict[str, object]]:
         """A Redis URL. One over TLS says itself, to all that connect, that the server's certificate is to be checked.
 
         `ca_file` names the variable with the file of the authorities to check it against; the system's, where it is not
-        set. `checked`: whether a URL that asks for no check is refused.
+        set. `checked`: whether a URL that asks for no check is refused. Beside the URL, its options of TLS: Celery
+        reads the variable by itself, where they are not in it.
         """
         value = self.url(name, default=default, schemes=("redis", "rediss", "redis+socket"))
         file = self.text(ca_file, default="")
@@ -125,7 +126,7 @@ class Environment:
         if parts.scheme != "rediss":
             if file:
                 raise ImproperlyConfigured(f"{ca_file}: goes with a {name} that starts with rediss://.")
-            return value
+            return value, {}
         if file and not Path(file).is_file():
             raise ImproperlyConfigured(f"{ca_file}: there is no such file.")
         query = dict(parse_qsl(parts.query))
@@ -139,7 +140,10 @@ class Environment:
             query["ssl_cert_reqs"] != "required" or query.get("ssl_check_hostname", "true").lower() != "true"
         ):
             raise ImproperlyConfigured(f"{name}: production checks the certificate of Redis and the name in it.")
-        return parts._replace(query=urlencode(query)).geturl()
+        options: dict[str, object] = {key: text for key, text in query.items() if key.startswith("ssl_")}
+        if "ssl_check_hostname" in options:
+            options["ssl_check_hostname"] = query["ssl_check_hostname"].lower() == "true"
+        return parts._replace(query=urlencode(query)).geturl(), options
 
     def addresses(self, name: str, *, schemes: Sequence[str]) -> dict[str, str]:
         """URLs by the names in front of them: `one=http://…,two=https://…`."""

@@ -196,7 +196,8 @@ DATABASES["default"]["OPTIONS"] = {
 
 # -- Celery ----------------------------------------------------------------------------------------------------------
 
-CELERY_BROKER_URL = env.broker(
+CELERY_BROKER_CA_FILE = env.text("CELERY_BROKER_CA_FILE", default="")
+CELERY_BROKER_URL, CELERY_BROKER_USE_SSL = env.broker(
     "CELERY_BROKER_URL", default="redis://127.0.0.1:6379/0", ca_file="CELERY_BROKER_CA_FILE", checked=PRODUCTION
 )
 # A message that is larger is refused unread by whoever would take it.

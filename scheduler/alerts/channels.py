@@ -41,7 +41,7 @@ def masked(url: str) -> str:
             # Of a webhook of anybody's Apprise does not know that its path is what lets messages in.
             scheme, _, rest = shown.partition("://")
             host, _, path = rest.partition("/")
-            return f"{scheme}://{host}/{_MASK if path else ''}"
+            return f"{scheme}://{host}/{MASK if path else ''}"
         return shown
     except BadChannel:
         return MASK

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,7 +29,9 @@ ADDRESS = urlsplit(settings.CELERY_BROKER_URL)
 def read(url: str, authority: Path) -> str:
     """The address as the settings read it from the environment."""
     variables = {"CELERY_BROKER_URL": url, "CELERY_BROKER_CA_FILE": str(authority)}
-    return Environment(variables).broker("CELERY_BROKER_URL", default="", ca_file="CELERY_BROKER_CA_FILE", checked=True)
+    return Environment(variables).broker(
+        "CELERY_BROKER_URL", default="", ca_file="CELERY_BROKER_CA_FILE", checked=True
+    )[0]
 
 
 @pytest.fixture
@@ -105,9 +108,10 @@ def test_nothing_is_said_to_a_redis_whose_certificate_is_for_another_name(
 
 def test_a_certificate_is_checked_unless_the_address_says_otherwise() -> None:
     plain = Environment({"URL": "rediss://:pw@redis:6380/0"})
-    assert (
-        plain.broker("URL", default="", ca_file="CA", checked=True)
-        == "rediss://:pw@redis:6380/0?ssl_cert_reqs=required"
-    )
-    with PromptConnection(plain.broker("URL", default="", ca_file="CA", checked=True)) as connection:
-        assert connection.ssl == {"ssl_cert_reqs": 2}
+    url, options = plain.broker("URL", default="", ca_file="CA", checked=True)
+    assert (url, options) == ("rediss://:pw@redis:6380/0?ssl_cert_reqs=required", {"ssl_cert_reqs": "required"})
+    # Celery takes the variable as it is, and the options from the settings.
+    with PromptConnection("rediss://:pw@redis:6380/0", ssl=options) as connection:
+        assert connection.ssl == options
+    with PromptConnection(url) as connection:
+        assert connection.ssl == {"ssl_cert_reqs": ssl.CERT_REQUIRED}
