@@ -6,6 +6,7 @@ import base64
 import re
 import time
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from accounts import second_factor, totp
+from accounts import second_factor, sign_in, totp
 from accounts.models import AuditEntry, RecoveryCode, SecondFactor
 from accounts.roles import Role
 from scheduler.secret import Secret
@@ -183,12 +184,11 @@ def test_what_is_pending_ends_with_time_password_and_deactivation(
     codes_of(ada)
 
     def late() -> None:
-        now = time.time()
-        monkeypatch.setattr("accounts.sign_in.time.time", lambda: now + 601)
+        now = time.time() + 601
+        monkeypatch.setattr(sign_in, "time", SimpleNamespace(time=lambda: now))
 
     def another_password() -> None:
-        monkeypatch.undo()
-        monkeypatch.setattr(second_factor, "time", clock)
+        monkeypatch.setattr(sign_in, "time", time)
         ada.set_password("another one")
         ada.save()
 
