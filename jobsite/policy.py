@@ -6,9 +6,6 @@ text: scheduler/static/scheduler/expressions.js reads the theme's expressions.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
-
 from csp.constants import NONE, SELF
 
 HEADERS = {
@@ -21,20 +18,19 @@ HEADERS = {
 }
 
 
-def content_policy(*, form_targets: Iterable[str] = ()) -> dict[str, Any]:
-    """Return django-csp's setting. ``form_targets`` are origins that an answer to a form may lead to."""
-    return {
-        "DIRECTIVES": {
-            "default-src": [SELF],
-            "script-src": [SELF],
-            "style-src": [SELF],
-            # Icons in the style sheet of Swagger UI.
-            "img-src": [SELF, "data:"],
-            "connect-src": [SELF],
-            "object-src": [NONE],
-            "frame-src": [NONE],
-            "base-uri": [NONE],
-            "form-action": [SELF, *form_targets],
-            "frame-ancestors": [NONE],
-        }
+# As django-csp wants it. A sign-in with a provider begins with a link: no form leads to another origin.
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        # Icons in the style sheet of Swagger UI.
+        "img-src": [SELF, "data:"],
+        "connect-src": [SELF],
+        "object-src": [NONE],
+        "frame-src": [NONE],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
     }
+}

@@ -328,7 +328,7 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_HSTS_PRELOAD = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 X_FRAME_OPTIONS = "DENY"
-CONTENT_SECURITY_POLICY = policy.content_policy()
+CONTENT_SECURITY_POLICY = policy.CONTENT_SECURITY_POLICY
 SECURITY_HEADERS = policy.HEADERS
 # Uploaded models are checked against their own limit; anything else larger than this is refused unread.
 DATA_UPLOAD_MAX_MEMORY_SIZE = env.integer("UPLOAD_LIMIT_BYTES", default=64 * 1024 * 1024, low=1024, high=1 << 31)

@@ -64,6 +64,9 @@ def places(browser: Browser, stack: Stack, login: StorageState, planted: dict[st
 
 def violations(page: Page) -> list[str]:
     """What axe finds that is serious or critical, by rule and place."""
+    # They are replaced, and named, a moment after the page was loaded.
+    expect(page.locator("select.admin-autocomplete:not(.select2-hidden-accessible)")).to_have_count(0)
+    expect(page.locator(".select2-selection:not([aria-label])")).to_have_count(0)
     answer = Axe().run(page).response
     return [
         f"{violation['id']}: {node['target']} {node['html'][:200]}"

@@ -53,11 +53,6 @@ def test_so_has_a_host_that_is_refused(client: Client) -> None:
     assert (answer.status_code, "" in told(answer).values()) == (400, False)
 
 
-def test_a_provider_of_logins_may_follow_a_form() -> None:
-    directives = policy.content_policy(form_targets=["https://id.example.org"])["DIRECTIVES"]
-    assert directives["form-action"] == ["'self'", "https://id.example.org"]
-
-
 @pytest.mark.django_db
 def test_no_page_has_a_script_or_a_style_in_it(client: Client) -> None:
     client.force_login(User.objects.create_superuser("boss"))

@@ -104,6 +104,11 @@
     const content = document.getElementById("content");
     if (content) content.setAttribute("role", "main");
     for (const help of document.querySelectorAll(".help-tooltip[aria-label]")) help.setAttribute("role", "img");
+    for (const select of document.querySelectorAll("select.select2-hidden-accessible")) {
+      const name = select.labels[0] ? select.labels[0].innerText.trim() : select.name;
+      const parts = ".select2-selection, .select2-selection__rendered[role], .select2-search__field";
+      for (const part of select.nextElementSibling.querySelectorAll(parts)) part.setAttribute("aria-label", name);
+    }
   }
 
   // Lists are searched while one types: the next page is fetched, and its rows put in the place of these.
@@ -152,6 +157,8 @@
     showNewest();
     prepare(document);
     window.addEventListener("load", nameParts);
+    // What selects are made into is made by jQuery's own queue, in which this comes last.
+    if (window.django && window.django.jQuery) window.django.jQuery(nameParts);
     window.addEventListener("resize", () => reachable(document));
     setInterval(() => tellTimes(document), 1000);
     for (const part of document.querySelectorAll("[data-refresh]")) {
