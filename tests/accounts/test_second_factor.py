@@ -150,6 +150,18 @@ def test_a_recovery_code_is_good_once(settings: Any, clock: Clock, ada: User) ->
     assert (outcomes, RecoveryCode.objects.count()) == ([True, False, True], 8)
 
 
+def test_of_two_who_come_with_one_code_at_once_one_gets_in(clock: Clock, ada: User) -> None:
+    codes = codes_of(ada)
+    # Both have read the row before either writes it.
+    one, other = SecondFactor.objects.get(), SecondFactor.objects.get()
+    told = [
+        second_factor.check(factor, code, address="192.0.2.1")
+        for code in (app(clock), codes[0])
+        for factor in (one, other)
+    ]
+    assert told == ["app", None, "recovery code", None]
+
+
 def test_wrong_codes_lock_and_a_right_password_forgives_none(settings: Any, clock: Clock, ada: User) -> None:
     settings.MFA, settings.LOGIN_ATTEMPTS = "optional", 2
     codes = codes_of(ada)
