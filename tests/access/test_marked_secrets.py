@@ -44,7 +44,7 @@ NAMES = (
     *("registry-app-secret", "registry-password", "runtime-token", "header-bearer", "header-key", "header-basic"),
     *("query-key", "job-app-secret", "job-password", "post-password", "run-secret", "channel-password", "channel-path"),
     *("ping-path", "tenant-password", "user-password", "wrong-password", "name-typed-as-password", "api-token"),
-    *("broker-password", "mail-password", "metrics-token", "own-entry-password", "signing-key", "device-password"),
+    *("broker-password", "mail-password", "metrics-token", "oidc-secret", "signing-key", "second-factor"),
 )
 
 
@@ -146,6 +146,7 @@ def _open(settings: Any) -> Iterator[None]:
     settings.METRICS_ALLOW_ADDRESSES = ["loopback"]
     settings.EMAIL_HOST_PASSWORD = plain("mail-password")
     settings.METRICS_TOKEN = plain("metrics-token")
+    settings.OIDC_CLIENT_SECRET = plain("oidc-secret")
     settings.SECRET_KEY = mark("signing-key") * 3
     settings.LOGIN_ATTEMPTS = 10_000
     identity.tokens.clear()
@@ -208,6 +209,7 @@ def closed_port() -> int:
         return int(taken.getsockname()[1])
 
 
+@pytest.mark.live
 @pytest.mark.django_db(transaction=True)
 def test_no_marked_secret_is_in_any_output(
     broker: Redis, echo: str, logs: Logs, settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
