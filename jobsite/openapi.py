@@ -6,6 +6,7 @@ generator, which the checks treat as an error. Importing this module registers t
 """
 
 import re
+import threading
 from collections.abc import Iterable, Mapping
 from importlib import import_module
 from types import ModuleType
@@ -13,6 +14,7 @@ from typing import Any
 
 from drf_spectacular.drainage import error
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
 
 SURFACES = ("voltmx.schema", "zementis.schema")
@@ -29,6 +31,25 @@ _BEARER = {
     "scheme": "bearer",
     "description": "An API token, made in the admin for this surface or for any.",
 }
+
+
+class DocumentGenerator(SchemaGenerator):
+    """Makes the document once a process, whoever asks.
+
+    drf-spectacular loads its extensions at the first document, and two threads that do it at once crash; besides, a
+    document takes most of a second. It is the same for everybody, and for every ``version`` and ``lang`` asked for.
+    """
+
+    _making = threading.Lock()
+    _made: dict[str, Any] | None = None
+
+    def get_schema(self, request: Any = None, public: bool = False) -> dict[str, Any]:
+        """Return the document, which nobody may change."""
+        with DocumentGenerator._making:
+            if DocumentGenerator._made is None:
+                self.api_version = None
+                DocumentGenerator._made = super().get_schema(request=None, public=True)
+            return DocumentGenerator._made
 
 
 class ApiTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

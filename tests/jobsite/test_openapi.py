@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +67,29 @@ def test_a_statement_without_a_view_is_an_error(monkeypatch: pytest.MonkeyPatch,
 )
 def test_addresses_are_shown_as_people_write_them(regex: str, paths: list[str]) -> None:
     assert openapi.paths_of(regex, {"number": "jobId"}) == paths
+
+
+def test_the_document_is_made_once_however_many_ask_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[bool] = []
+
+    def slowly(generator: Any, request: Any = None, public: bool = False) -> dict[str, Any]:
+        made.append(public)
+        # Time for another thread to come in, if it can.
+        threading.Event().wait(0.1)
+        return {"openapi": "3.1.0"}
+
+    monkeypatch.setattr(SchemaGenerator, "get_schema", slowly)
+    monkeypatch.setattr(openapi.DocumentGenerator, "_made", None)
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda _: openapi.DocumentGenerator().get_schema(), range(4)))
+    assert (made, found) == ([True], [{"openapi": "3.1.0"}] * 4)
+
+
+@pytest.mark.django_db
+def test_the_document_is_the_same_whatever_version_is_asked_for(client: Client) -> None:
+    client.force_login(User.objects.create_user("reader"))
+    plain = client.get("/api/schema?format=json").json()
+    assert client.get("/api/schema?format=json&version=7&lang=de").json() == plain == described.document()
 
 
 def test_every_parameter_of_a_path_is_described() -> None:
