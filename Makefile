@@ -6,7 +6,7 @@ LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --genera
 	--no-emit-find-links --custom-compile-command "make lock" --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench chaos docs screenshots lock clean
+.PHONY: help run test check bench chaos fuzz docs screenshots lock clean
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
@@ -30,6 +30,10 @@ bench: ## The benchmarks, on servers of their own. ARGS="--quick" for a short ru
 chaos: ## Hurt a running fleet, then check that nothing was lost. ARGS="--seconds 600 --seed 3"
 	@scripts/venv requirements-dev.txt
 	@exec $(PY) -m tests.chaos $(ARGS)
+
+fuzz: ## Fuzz all surfaces of a running stack. ARGS="--requests 100000 --seed 3 --surface voltmx"
+	@scripts/venv requirements-dev.txt
+	@exec $(PY) -m tests.fuzz $(ARGS)
 
 docs: ## The documents as a site, into site/; ends at the first link that leads nowhere
 	@scripts/venv requirements-dev.txt

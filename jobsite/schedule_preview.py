@@ -8,7 +8,9 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, inline_serializer
 from rest_framework import serializers
 from rest_framework.exceptions import PermissionDenied
+from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.permissions import IsAuthenticated
+from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -88,6 +90,17 @@ _PREVIEW = inline_serializer(
 _ERRORS = inline_serializer("SchedulePreviewErrors", {"errors": serializers.ListField(child=serializers.CharField())})
 
 
+class AlwaysJson(BaseContentNegotiation):
+    """Answers in JSON whatever ``Accept`` or ``format`` say, as both surfaces do."""
+
+    def select_parser(self, request: Request, parsers: Any) -> Any:
+        return None
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> tuple[Any, str]:
+        renderer: BaseRenderer = renderers[0]
+        return renderer, str(renderer.media_type)
+
+
 class SchedulePreviewView(APIView):
     """Whether a schedule's text is valid, what it says, and when it fires next.
 
@@ -95,6 +108,7 @@ class SchedulePreviewView(APIView):
     """
 
     permission_classes = [IsAuthenticated]
+    content_negotiation_class = AlwaysJson
     http_method_names = ["get", "head", "options"]
 
     def handle_exception(self, exc: Exception) -> Response:

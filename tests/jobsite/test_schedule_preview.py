@@ -43,6 +43,15 @@ def test_a_text_is_explained() -> None:
     )
 
 
+@pytest.mark.parametrize(("format_", "accept"), [("-1", "*/*"), ("xml", "*/*"), ("json", "text/csv"), ("", "nonsense")])
+def test_the_answer_is_json_whatever_is_asked_for(format_: str, accept: str) -> None:
+    parameters = {"expression": "*/5 * * * *", "format": format_}
+    request = APIRequestFactory().get("/api/schedule/preview", parameters, headers={"Accept": accept})
+    force_authenticate(request, User(username="operator"))
+    answer = view(request).render()
+    assert (answer.status_code, answer["Content-Type"]) == (200, "application/json")
+
+
 def test_the_zone_is_utc_and_the_count_ten_unless_given() -> None:
     status, body = get({"expression": "*/5 * * * *"})
     assert (status, body["zone"], len(body["fires"])) == (200, "UTC", 10)
