@@ -157,7 +157,6 @@ SPECTACULAR_SETTINGS = {
     "Zementis jobs with the models, devices and measurements that they need.",
     "VERSION": "0.1.0",
     "OAS_VERSION": "3.1.0",
-    "DEFAULT_GENERATOR_CLASS": "jobsite.openapi.DocumentGenerator",
     "SERVE_INCLUDE_SCHEMA": False,
     "PREPROCESSING_HOOKS": ["jobsite.openapi.expand_paths"],
     "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "jobsite.openapi.add_components"],

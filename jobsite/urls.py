@@ -10,6 +10,7 @@ from rest_framework.permissions import IsAuthenticated
 
 from jobsite.bearer import BearerAuthentication
 from jobsite.metrics import metrics_view
+from jobsite.openapi import DocumentGenerator
 from jobsite.schedule_preview import SchedulePreviewView
 from voltmx.authentication import ClaimsAuthentication
 from zementis.authentication import CumulocityAuthentication
@@ -26,7 +27,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     re_path(r"^metrics/?$", metrics_view, name="metrics"),
     re_path(
         r"^api/schema/?$",
-        SpectacularAPIView.as_view(authentication_classes=EVERY_LOGIN, permission_classes=[IsAuthenticated]),
+        SpectacularAPIView.as_view(
+            generator_class=DocumentGenerator,
+            authentication_classes=EVERY_LOGIN,
+            permission_classes=[IsAuthenticated],
+        ),
         name="schema",
     ),
     re_path(
