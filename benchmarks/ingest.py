@@ -12,13 +12,13 @@ import base64
 import json
 import threading
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPConnection
-from socket import socket
+from socket import create_connection, socket
 
 from benchmarks import report
-from benchmarks.rig import Rig
+from benchmarks.rig import Process, Rig
 
 _PASSWORD = "benchmark only"
 _SERIES = 6
@@ -35,13 +35,9 @@ def main() -> None:
     with Rig(extra_apps="") as rig:
         rig.set_up()
         devices = _devices(count=max(options.clients))
-        port = _free_port()
-        web = rig.start(
-            "web",
-            *("-m", "gunicorn", "jobsite.wsgi", "--bind", f"127.0.0.1:{port}", "--no-control-socket"),
-            *("--worker-class", "gthread", "--threads", "16"),
-        )
-        _wait(port)
+        port = free_port()
+        web = serve(rig, port)
+        _log_in(port)
         rows = []
         for bulk in options.bulk:
             for clients in options.clients:
@@ -135,25 +131,35 @@ def _bytes_per_row() -> float:
     return size
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port that nobody listens on."""
     with closing(socket()) as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-def _wait(port: int) -> None:
-    """Wait until the server answers, and pay for the password's hash once."""
+def serve(rig: Rig, port: int) -> Process:
+    """Start a web process as the stack does; return once it listens."""
+    web = rig.start(
+        "web",
+        *("-m", "gunicorn", "jobsite.wsgi", "--bind", f"127.0.0.1:{port}", "--no-control-socket"),
+        *("--worker-class", "gthread", "--threads", "16"),
+    )
     end = time.monotonic() + 30
     while time.monotonic() < end:
-        try:
-            failures: list[str] = []
-            _client(port, [json.dumps({"measurements": []}).encode()], failures)
-            if not failures:
-                return
-            raise RuntimeError(failures[0])
-        except ConnectionError:
-            time.sleep(0.1)
-    raise RuntimeError("the web server does not answer")
+        web.check()
+        with suppress(ConnectionError), closing(create_connection(("127.0.0.1", port), timeout=1)):
+            return web
+        time.sleep(0.05)
+    raise RuntimeError("the web server does not listen")
+
+
+def _log_in(port: int) -> None:
+    """Pay for the password's hash once."""
+    failures: list[str] = []
+    _client(port, [json.dumps({"measurements": []}).encode()], failures)
+    if failures:
+        raise RuntimeError(failures[0])
 
 
 if __name__ == "__main__":

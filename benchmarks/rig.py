@@ -170,6 +170,13 @@ def cpu_seconds(pid: int) -> float:
     return total
 
 
+def _peak_bytes(pid: int) -> int:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
 class Process:
     """A started Python process in a group of its own."""
 
@@ -199,6 +206,12 @@ class Process:
         """Resident memory, of its children too."""
         processes = [self._seen, *self._seen.children(recursive=True)]
         return float(sum(process.memory_info().rss for process in processes) / 1e6)
+
+    @property
+    def peak_megabytes(self) -> float:
+        """The most resident memory that it and its present children have ever taken, each at its own worst moment."""
+        processes = [self._seen, *self._seen.children(recursive=True)]
+        return sum(_peak_bytes(process.pid) for process in processes) / 1e6
 
     @property
     def cpu_seconds(self) -> float:

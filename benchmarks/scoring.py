@@ -1,9 +1,13 @@
 """From measurements in PostgreSQL to stored inferences in one run, beside the bare engine on the same matrix.
 
-    python -m benchmarks.scoring [--rows 1000 100000 1000000] [--devices 1 10] [--quick]
+    python -m benchmarks.scoring [--rows 1000 100000 1000000] [--devices 1 1000] [--quick]
+    python -m benchmarks.scoring --memory [--devices 1000] [--rows 2000000]
 
 A run is what a worker does with an execution: it finds the model and the devices, reads the window, builds the rows,
 scores them and stores the pages. The bare engine is its own call on the ready-made matrix, see `benchmarks.engines`.
+
+With ``--memory`` a real worker runs one job, and what is told is the most memory its processes took; then a fresh web
+process is asked for a page over all devices, the first of its life and a second one.
 """
 
 from __future__ import annotations
@@ -53,10 +57,16 @@ def main() -> None:
     parser.add_argument("--only", default="", help="cases whose title holds this")
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--java-rows", type=int, default=100_000, help="most rows for pypmml, which takes its time")
+    parser.add_argument("--memory", action="store_true", help="of a worker with one job over --devices, --rows in all")
     options = parser.parse_args()
     rows, devices = ([100_000], [1]) if options.quick else (options.rows, options.devices)
     with Rig(extra_apps="") as rig:
         rig.set_up()
+        if options.memory:
+            taken = [_worker_memory(rig, case, rows[-1], devices[-1]) for case in cases() if options.only in case.title]
+            report.table("Memory of the worker, and a page over all devices from a fresh web process", taken)
+            print(f"\nmachine: {report.machine()}")
+            return
         chosen = [case for case in cases() if options.only in case.title]
         found: list[dict[str, Any]] = []
         for count in rows:
@@ -248,6 +258,75 @@ def _run_seconds(job: Any, number: int) -> float:
     if outcome.status != Status.SUCCEEDED:
         raise RuntimeError(f"the run ended {outcome.status.label}: {outcome.messages}")
     return seconds
+
+
+def _worker_memory(rig: Rig, case: Case, count: int, devices: int) -> dict[str, Any]:
+    """Have a worker of its own run a job; return the most memory that its processes took, in megabytes."""
+    from scheduler import jobs
+    from scheduler.models import Execution, Status
+
+    job, _ = _prepared(case, count, devices)
+    worker = rig.worker(queue="inference", pool="prefork", slots=1)
+    idle = worker.peak_megabytes
+    started = time.perf_counter()
+    execution = jobs.run_now(job, by="benchmark")
+    while Execution.objects.get(pk=execution.pk).ended_at is None:
+        worker.check()
+        time.sleep(0.05)
+    seconds = time.perf_counter() - started
+    ended = Execution.objects.get(pk=execution.pk)
+    if ended.status != Status.SUCCEEDED:
+        raise RuntimeError(f"the run ended {Status(ended.status).label}: {ended.messages}")
+    peak = worker.peak_megabytes
+    worker.stop()
+    page = _asked(rig, job.number, ended.number)
+    _cleared()
+    line: dict[str, Any] = {
+        "model": case.title,
+        "rows": count,
+        "devices": devices,
+        "seconds": round(seconds, 1),
+        "idle MB": round(idle),
+        "most MB": round(peak),
+        **page,
+    }
+    print(line, flush=True)
+    return line
+
+
+def _asked(rig: Rig, job: int, execution: int) -> dict[str, float]:
+    """Ask a fresh web process for a page; return when its answer began and was whole, for the first time and then."""
+    from base64 import b64encode
+    from contextlib import closing
+    from http.client import HTTPConnection
+
+    from django.contrib.auth.models import User
+
+    from benchmarks.ingest import free_port, serve
+
+    if not User.objects.filter(username="benchmark").exists():
+        User.objects.create_superuser("benchmark", password="benchmark")
+    login = {"Authorization": "Basic " + b64encode(b"benchmark:benchmark").decode()}
+    port = free_port()
+    web = serve(rig, port)
+    found: dict[str, float] = {}
+    with closing(HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
+        # A password's hash is slow on purpose, and is not what is measured.
+        connection.request("GET", "/service/zementis/jobs", headers=login)
+        connection.getresponse().read()
+        for time_ in ("cold", "warm"):
+            started = time.perf_counter()
+            connection.request("GET", f"/service/zementis/job/{job}/history/{execution}/inferences", headers=login)
+            answer = connection.getresponse()
+            answer.read(1000)
+            found[f"{time_} page ms, first bytes"] = round((time.perf_counter() - started) * 1000, 1)
+            size = 1000 + len(answer.read())
+            found[f"{time_} page ms, whole"] = round((time.perf_counter() - started) * 1000, 1)
+            found["page MB"] = round(size / 1e6, 1)
+            if answer.status != 200:
+                raise RuntimeError(f"the page was answered with {answer.status}")
+    web.stop()
+    return found
 
 
 def _page_milliseconds(job: Any) -> tuple[float, float]:

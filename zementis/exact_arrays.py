@@ -58,6 +58,11 @@ def integers(array: Array) -> Written:
     return Written(["l"], array.tobytes(), 8)
 
 
+def singles(array: Array) -> Written:
+    """Write float32 values."""
+    return Written(["f", 4], np.ascontiguousarray(array, dtype="<f4").tobytes(), 4)
+
+
 def floats(array: Array) -> Written:
     """Write float64 values; what is not a number keeps its place."""
     array = np.ascontiguousarray(array, dtype="<f8")
@@ -68,12 +73,16 @@ def floats(array: Array) -> Written:
             return Written(["f", 4], single.tobytes(), 4)
         digits = _digits(array[:_SAMPLE])
         if digits is not None:
-            scaled = np.rint(array * 10.0**digits)
-            if bool(((scaled / 10.0**digits).view("<i8") == bits).all()):
-                largest = float(np.abs(scaled).max())
-                for width in _SIGNED:
-                    if largest < 1 << (8 * width - 1):
-                        return Written(["d", width, digits], scaled.astype(f"<i{width}").tobytes(), width)
+            scale = 10.0**digits
+            scaled = np.rint(array * scale)
+            largest = float(np.abs(scaled).max())
+            for width in _SIGNED:
+                if largest < 1 << (8 * width - 1):
+                    whole = scaled.astype(f"<i{width}")
+                    # What will be read is looked at: a whole number has no negative zero.
+                    if bool(((whole / scale).view("<i8") == bits).all()):
+                        return Written(["d", width, digits], whole.tobytes(), width)
+                    break
     return Written(["f", 8], array.tobytes(), 8)
 
 

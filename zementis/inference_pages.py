@@ -9,13 +9,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from django.db import connection
+from django.db import connection, transaction
 
 from scheduler.models import Execution, Status
 from zementis.models import InferencePage
+from zementis.page_decoding import Page, decode
 
 if TYPE_CHECKING:
-    from zementis.page_encoding import EncodedPage, Page
+    from zementis.page_encoding import EncodedPage
 
 _FLUSH_BYTES = 4 * 1024 * 1024
 # Devices read at a time: two show whether there are more, and the answer's first byte waits for no others.
@@ -56,18 +57,20 @@ class PageStore:
         """Write everything that waits."""
         if not self._waiting:
             return
-        with (
-            # A copy's own errors are psycopg's otherwise, and nobody above knows those.
-            connection.wrap_database_errors,
-            connection.cursor() as cursor,
-            cursor.copy(
-                "COPY zementis_inferencepage (execution_id, attempt, page, device, rows, data)"
-                " FROM STDIN (FORMAT BINARY)"
-            ) as copy,
-        ):
-            copy.set_types(["int8", "int2", "int4", "int8", "int2", "bytea"])
-            for page in self._waiting:
-                copy.write_row((self.execution_id, self.attempt, page.number, page.device, page.rows, page.data))
+        with transaction.atomic(), connection.cursor() as cursor:
+            # The run's end waits for the disk, and is written behind these: there is no end without its pages.
+            cursor.execute("SET LOCAL synchronous_commit = off")
+            with (
+                # A copy's own errors are psycopg's otherwise, and nobody above knows those.
+                connection.wrap_database_errors,
+                cursor.copy(
+                    "COPY zementis_inferencepage (execution_id, attempt, page, device, rows, data)"
+                    " FROM STDIN (FORMAT BINARY)"
+                ) as copy,
+            ):
+                copy.set_types(["int8", "int2", "int4", "int8", "int2", "bytea"])
+                for page in self._waiting:
+                    copy.write_row((self.execution_id, self.attempt, page.number, page.device, page.rows, page.data))
         self._waiting.clear()
         self._waiting_bytes = 0
 
@@ -76,8 +79,6 @@ def read(execution: Execution, page: int) -> Iterator[Page]:
     """Give page ``page`` (from 1) of every device that has one, ascending by device; nothing of a failed run."""
     if Status(execution.status) not in SHOWN:
         return
-    from zementis.page_encoding import decode
-
     rows = InferencePage.objects.filter(execution_id=execution.pk, attempt=execution.attempt, page=page)
     after, wanted = -1, _READ_FIRST
     # A cursor that outlives its statement would have PostgreSQL copy the pages of all devices before the first is seen.

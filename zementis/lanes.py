@@ -16,6 +16,8 @@ from typing import TypeAlias
 
 import numpy as np
 
+from zementis import page_encoding, rows
+from zementis.devices import Batch
 from zementis.inference import Scorer, ScoringError
 from zementis.page_encoding import Column, EncodedPage, PageMaker
 from zementis.rows import Rows
@@ -64,10 +66,11 @@ class Lanes:
         for lane in self._lanes:
             lane.close()
 
-    def score(self, turn: int, batch: Sequence[Piece]) -> Iterator[Done]:
-        """Hand a batch to lane ``turn``; give what that lane has finished, waiting where too much waits before it.
+    def score(self, turn: int, batch: Sequence[Piece] | Batch) -> Iterator[Done]:
+        """Hand pieces, or whole devices, to lane ``turn``; give what that lane has finished.
 
-        A device that is cut by the end of a batch goes on in the next batch of the same turn.
+        Waits where too much waits before it. A device that is cut by the end of a batch goes on in the next batch of
+        the same turn.
         """
         lane = self._lanes[turn % len(self._lanes)]
         lane.submit(batch)
@@ -89,8 +92,11 @@ class _Lane:
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="scoring")
         self._waiting: deque[Future[list[Done]]] = deque()
 
-    def submit(self, batch: Sequence[Piece]) -> None:
-        self._waiting.append(self._threads.submit(self._run, batch))
+    def submit(self, batch: Sequence[Piece] | Batch) -> None:
+        if isinstance(batch, Batch):
+            self._waiting.append(self._threads.submit(self._run_whole, batch))
+        else:
+            self._waiting.append(self._threads.submit(self._run, batch))
 
     def finished(self, *, leave: int) -> Iterator[Done]:
         """Give what is done, the oldest first; wait while more than ``leave`` batches are not."""
@@ -102,42 +108,59 @@ class _Lane:
 
     # -- In the lane's own thread ------------------------------------------------------------------------------------
 
+    def _run_whole(self, batch: Batch) -> list[Done]:
+        """Score devices that are whole: nothing is kept of them, and nothing is done per device but its pages."""
+        every = rows.of_batch(batch)
+        found = every if self._scorer.accepts_missing else every.complete()
+        try:
+            outputs = self._outputs(found.rows) if len(found.rows) else {}
+        except ScoringError as error:
+            if error.retryable:
+                raise
+            return self._run([Piece(device, part, ended=True) for device, part in every.apart()])
+        pages = page_encoding.pages(found.devices, found.edges, found.rows.times, outputs)
+        left_out = (np.diff(every.edges) - np.diff(found.edges)).tolist()
+        return [
+            Done(device, own, ended=True, left_out=missing)
+            for device, own, missing in zip(found.devices, pages, left_out, strict=True)
+        ]
+
     def _run(self, batch: Sequence[Piece]) -> list[Done]:
-        usable = [(place, piece.device, rows) for place, piece in enumerate(batch) if (rows := self._usable(piece))]
-        outputs = self._scored([(device, rows) for _, device, rows in usable])
-        scored = {place: (rows, found) for (place, _, rows), found in zip(usable, outputs, strict=True)}
+        usable = [(place, piece.device, kept) for place, piece in enumerate(batch) if (kept := self._usable(piece))]
+        outputs = self._scored([(device, kept) for _, device, kept in usable])
+        scored = {place: (kept, found) for (place, _, kept), found in zip(usable, outputs, strict=True)}
         return [done for place, piece in enumerate(batch) for done in self._paged(piece, scored.get(place))]
 
     def _usable(self, piece: Piece) -> Rows | None:
         """Return the rows that the model can take, None where there are none."""
-        rows = piece.rows
-        if rows is None or piece.device in self._errors:
+        found = piece.rows
+        if found is None or piece.device in self._errors:
             return None
         if not self._scorer.accepts_missing:
-            complete = rows.complete()
-            if complete is not rows:
-                missing = len(rows) - len(complete)
+            complete = found.complete()
+            if complete is not found:
+                missing = len(found) - len(complete)
                 self._left_out[piece.device] = self._left_out.get(piece.device, 0) + missing
-                rows = complete
-        return rows if len(rows) else None
+                found = complete
+        return found if len(found) else None
 
     def _scored(self, pieces: Sequence[tuple[int, Rows]]) -> list[_Outputs | None]:
         """Score all pieces in one call; where that is refused, one by one, to find out which device is at fault."""
         if not pieces:
             return []
         try:
-            outputs = self._outputs(_joined([rows for _, rows in pieces]))
+            outputs = self._outputs(_joined([part for _, part in pieces]))
         except ScoringError as error:
             if error.retryable:
                 raise
-            return [self._blamed(device, rows) for device, rows in pieces]
-        edges = np.cumsum([len(rows) for _, rows in pieces])[:-1]
+            return [self._blamed(device, part) for device, part in pieces]
+        edges = np.cumsum([len(part) for _, part in pieces])[:-1]
         split = {name: np.split(column, edges) for name, column in outputs.items()}
         return [{name: parts[place] for name, parts in split.items()} for place in range(len(pieces))]
 
-    def _blamed(self, device: int, rows: Rows) -> _Outputs | None:
+    def _blamed(self, device: int, part: Rows) -> _Outputs | None:
         try:
-            return self._outputs(rows)
+            return self._outputs(part)
         except ScoringError as error:
             if error.retryable:
                 raise
@@ -154,9 +177,9 @@ class _Lane:
             pages = () if error is not None else self._pages.end(device)
             yield Done(device, pages, ended=True, left_out=left_out, error=error)
 
-    def _outputs(self, rows: Rows) -> _Outputs:
+    def _outputs(self, part: Rows) -> _Outputs:
         """Score; once more where the engine died under it, which starts it anew."""
-        columns = {name: rows.columns[place] for name, place in self._places.items()}
+        columns = {name: part.columns[place] for name, place in self._places.items()}
         try:
             return self._scorer.score(columns)
         except ScoringError as error:
@@ -169,5 +192,5 @@ class _Lane:
 def _joined(parts: Sequence[Rows]) -> Rows:
     if len(parts) == 1:
         return parts[0]
-    columns = zip(*(rows.columns for rows in parts), strict=True)
-    return Rows(np.concatenate([rows.times for rows in parts]), tuple(np.concatenate(column) for column in columns))
+    columns = zip(*(part.columns for part in parts), strict=True)
+    return Rows(np.concatenate([part.times for part in parts]), tuple(np.concatenate(column) for column in columns))

@@ -7,36 +7,24 @@ sorted by significance and compressed where that pays.
 
 from __future__ import annotations
 
-import itertools
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
 from zementis import exact_arrays
-from zementis.inference_columns import finite
+from zementis.page_decoding import LENGTH_BYTES, RAW, ZLIB
 
 Column: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
 ROWS_PER_PAGE = 2000
-_LENGTH_BYTES = 4
 _COMPRESSION = 1
 _SAMPLE = 512
 _WORTH_IT = 0.9
 _FEW_WORDS = 8
-_RAW, _ZLIB = b"r", b"z"
-
-
-@dataclass(frozen=True)
-class Page:
-    """A page as it is read. ``times`` in microseconds since 1970; columns in the order of the model's outputs."""
-
-    device: int
-    times: list[int]
-    columns: dict[str, list[Any]]
 
 
 @dataclass(frozen=True)
@@ -76,15 +64,15 @@ class PageMaker:
         columns = {name: _joined([part[1][name] for part in opened.parts]) for name in opened.parts[0][1]}
         whole = len(times) if rest else len(times) - len(times) % ROWS_PER_PAGE
         writer = _Writer(times[:whole], {name: column[:whole] for name, column in columns.items()})
-        pages: list[EncodedPage] = []
+        found: list[EncodedPage] = []
         for start in range(0, whole, ROWS_PER_PAGE):
             end = min(start + ROWS_PER_PAGE, whole)
             opened.pages += 1
-            pages.append(EncodedPage(device, opened.pages, end - start, writer.page(start, end)))
+            found.append(EncodedPage(device, opened.pages, end - start, writer.page(start, end)))
         # Copies: a slice would keep the whole chunk in memory.
         left = (times[whole:].copy(), {name: column[whole:].copy() for name, column in columns.items()})
         opened.parts, opened.rows = [left] if len(times) > whole else [], len(times) - whole
-        return pages
+        return found
 
 
 @dataclass
@@ -96,6 +84,24 @@ class _Open:
     pages: int = 0
 
 
+def pages(
+    devices: Sequence[int], edges: Column, times: Column, columns: Mapping[str, Column]
+) -> list[list[EncodedPage]]:
+    """Return the pages of devices all whose rows are here, device after device; ``edges`` tell where each one's are."""
+    if not len(times):
+        return [[] for _ in devices]
+    writer = _Writer(times, columns)
+    ends = edges.tolist()
+    made: list[list[EncodedPage]] = []
+    for device, first, end in zip(devices, ends, ends[1:], strict=False):
+        own = []
+        for number, start in enumerate(range(first, end, ROWS_PER_PAGE), start=1):
+            last = min(start + ROWS_PER_PAGE, end)
+            own.append(EncodedPage(device, number, last - start, writer.page(start, last)))
+        made.append(own)
+    return made
+
+
 def encode(times: Column, columns: Mapping[str, Column]) -> bytes:
     """Return a page's columns as bytes: a JSON head that names the columns and their pieces, then the pieces."""
     return _Writer(times, columns).page(0, len(times))
@@ -105,44 +111,69 @@ class _Writer:
     """Writes columns once, however many pages they make."""
 
     def __init__(self, times: Column, columns: Mapping[str, Column]) -> None:
-        self._columns = [("", _written(np.asarray(times, dtype="<i8")))]
-        self._columns += [(name, _written(column)) for name, column in columns.items()]
+        self._columns: list[tuple[str, _Piece]] = [('""', _Instants.of(times))]
+        self._columns += [(json.dumps(name), _written(column)) for name, column in columns.items()]
 
     def page(self, first: int, last: int) -> bytes:
         """Return the rows from place ``first`` on, before ``last``, as a page."""
-        head: list[list[Any]] = []
+        head: list[str] = []
         pieces: list[bytes] = []
         for name, column in self._columns:
             kind, code, found = column.part(first, last)
-            head.append([name, kind, [len(piece) for piece in found], code])
+            lengths = ",".join([str(len(piece)) for piece in found])
+            head.append(f'[{name},"{kind}",[{lengths}],{code}]')
             pieces += found
-        first_bytes = json.dumps({"rows": last - first, "columns": head}).encode()
-        return b"".join([len(first_bytes).to_bytes(_LENGTH_BYTES, "big"), first_bytes, *pieces])
+        first_bytes = f'{{"rows":{last - first},"columns":[{",".join(head)}]}}'.encode()
+        return b"".join([len(first_bytes).to_bytes(LENGTH_BYTES, "big"), first_bytes, *pieces])
 
 
 class _Piece(Protocol):
-    """A written column. ``part``: the kind, what is needed to read it, and its bytes."""
+    """A written column. ``part``: the kind, what is needed to read it as JSON, and its bytes."""
 
-    def part(self, first: int, last: int) -> tuple[str, Any, list[bytes]]: ...
+    def part(self, first: int, last: int) -> tuple[str, str, list[bytes]]: ...
+
+
+@dataclass(frozen=True)
+class _Instants:
+    """Instants of one device or several. ``turns``: how often the pace has changed before each place."""
+
+    times: Column
+    turns: Column
+
+    @classmethod
+    def of(cls, times: Column) -> _Instants:
+        times = np.ascontiguousarray(times, dtype="<i8")
+        steps = times[1:] - times[:-1]
+        turns = np.zeros(len(times), dtype=np.int64)
+        np.cumsum(steps[1:] != steps[:-1], out=turns[2:])
+        return cls(times, turns)
+
+    def part(self, first: int, last: int) -> tuple[str, str, list[bytes]]:
+        if last - first > 1 and self.turns[first + 1] == self.turns[last - 1]:
+            start = int(self.times[first])
+            return "n", f'["s",{start},{int(self.times[first + 1]) - start}]', [b""]
+        written = exact_arrays.integers(self.times[first:last])
+        return "n", json.dumps(written.code), [written.data]
 
 
 @dataclass(frozen=True)
 class _Bits:
     column: Column
 
-    def part(self, first: int, last: int) -> tuple[str, Any, list[bytes]]:
-        return "t", None, [np.packbits(self.column[first:last]).tobytes()]
+    def part(self, first: int, last: int) -> tuple[str, str, list[bytes]]:
+        return "t", "null", [np.packbits(self.column[first:last]).tobytes()]
 
 
-@dataclass(frozen=True)
 class _Numbers:
     """Numbers that fewer bytes hold exactly."""
 
-    written: exact_arrays.Written
+    def __init__(self, written: exact_arrays.Written) -> None:
+        self._written = written
+        self._code = json.dumps(written.code)
 
-    def part(self, first: int, last: int) -> tuple[str, Any, list[bytes]]:
-        code, data = self.written.part(first, last)
-        return "n", code, [data]
+    def part(self, first: int, last: int) -> tuple[str, str, list[bytes]]:
+        code, data = self._written.part(first, last)
+        return "n", self._code if code is self._written.code else json.dumps(code), [data]
 
 
 @dataclass(frozen=True)
@@ -151,19 +182,20 @@ class _Doubles:
 
     column: Column
 
-    def part(self, first: int, last: int) -> tuple[str, Any, list[bytes]]:
-        return "f", None, _shuffled(self.column[first:last])
+    def part(self, first: int, last: int) -> tuple[str, str, list[bytes]]:
+        return "f", "null", _shuffled(self.column[first:last])
 
 
-@dataclass(frozen=True)
 class _Words:
     """Numbers into a list of the different values."""
 
-    codes: Column
-    words: list[Any]
+    def __init__(self, codes: Column, words: list[Any]) -> None:
+        self._codes = codes
+        self._kind = f"w{codes.itemsize}"
+        self._words = json.dumps(words)
 
-    def part(self, first: int, last: int) -> tuple[str, Any, list[bytes]]:
-        return f"w{self.codes.itemsize}", self.words, [self.codes[first:last].tobytes()]
+    def part(self, first: int, last: int) -> tuple[str, str, list[bytes]]:
+        return self._kind, self._words, [self._codes[first:last].tobytes()]
 
 
 def _written(column: Column) -> _Piece:
@@ -171,6 +203,8 @@ def _written(column: Column) -> _Piece:
         return _Bits(column)
     if column.dtype.kind in "iu":
         return _Numbers(exact_arrays.integers(column))
+    if column.dtype == np.float32:
+        return _Numbers(exact_arrays.singles(column))
     if column.dtype.kind == "f":
         column = column.astype("<f8", copy=False)
         written = exact_arrays.floats(column)
@@ -206,34 +240,6 @@ def _few_words(column: Column) -> _Words | None:
     return _Words(codes, words)
 
 
-def decode(device: int, data: bytes) -> Page:
-    """Undo ``encode``; numbers that are not finite come back as None."""
-    begin = _LENGTH_BYTES + int.from_bytes(data[:_LENGTH_BYTES], "big")
-    head = json.loads(data[_LENGTH_BYTES:begin])
-    decoded: dict[str, list[Any]] = {}
-    times: list[int] = []
-    for place, (name, kind, lengths, code) in enumerate(head["columns"]):
-        ends = np.cumsum([begin, *lengths]).tolist()
-        pieces = [data[start:end] for start, end in itertools.pairwise(ends)]
-        begin = ends[-1]
-        values = _read(kind, code, pieces, head["rows"])
-        if place == 0:
-            times = values
-        else:
-            decoded[name] = values
-    return Page(device, times, decoded)
-
-
-def _read(kind: str, code: Any, pieces: list[bytes], rows: int) -> list[Any]:
-    if kind == "t":
-        return np.unpackbits(np.frombuffer(pieces[0], dtype=np.uint8), count=rows).astype(np.bool_).tolist()
-    if kind[0] == "w":
-        return [code[number] for number in np.frombuffer(pieces[0], dtype=f"<u{kind[1]}").tolist()]
-    if kind == "f":
-        return finite(_unshuffled(b"".join(map(_unpacked, pieces))))
-    return finite(exact_arrays.read(code, pieces[0], rows))
-
-
 def _joined(parts: list[Column]) -> Column:
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
@@ -245,18 +251,10 @@ def _shuffled(array: Column) -> list[bytes]:
     return [_packed(shuffled[:low]), _packed(shuffled[low:])]
 
 
-def _unshuffled(data: bytes) -> Column:
-    return np.ascontiguousarray(np.frombuffer(data, dtype=np.uint8).reshape(8, -1).T).view("<f8").reshape(-1)
-
-
 def _packed(data: bytes) -> bytes:
     """Return bytes behind a mark, compressed where a sample of them says that it pays; noise costs much to find out."""
     middle = len(data) // 2
     sample = data[middle : middle + _SAMPLE]
     if len(zlib.compress(sample, _COMPRESSION)) > len(sample) * _WORTH_IT:
-        return _RAW + data
-    return _ZLIB + zlib.compress(data, _COMPRESSION)
-
-
-def _unpacked(data: bytes) -> bytes:
-    return zlib.decompress(data[1:]) if data[:1] == _ZLIB else data[1:]
+        return RAW + data
+    return ZLIB + zlib.compress(data, _COMPRESSION)

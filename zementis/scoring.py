@@ -6,13 +6,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from django.conf import settings
 
 from scheduler.job_types import Outcome, RunCancelled, RunContext
 from scheduler.models import Status
 from zementis import inference_pages, instants, messages, model_store
 from zementis.arguments import Arguments, SeriesName, Window
-from zementis.devices import DataSource, DataSourceError, Target, data_source
+from zementis.devices import Batch, DataSource, DataSourceError, Target, data_source
 from zementis.inference import InvalidModel, Scorer, ScoringError
 from zementis.inference_pages import PageStore
 from zementis.lanes import Done, Lanes, Piece
@@ -167,8 +168,15 @@ class _Scan:
         self.context.check()
         builder = RowBuilder()
         found = self.source.measurements(devices, series=self.series, window=self.window, limit=CHUNK_ROWS)
-        for device, chunk in found:
+        for item in found:
             self.context.check()
+            if isinstance(item, Batch):
+                self._hand_over()
+                self._seen.update(zip(item.devices, np.diff(item.edges).tolist(), strict=True))
+                self._take(self.lanes.score(self._turn, item))
+                self._turn += 1
+                continue
+            device, chunk = item
             if chunk is not None:
                 self._add(Piece(device, builder.feed(chunk)))
             else:

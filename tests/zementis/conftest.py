@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,6 +25,24 @@ def _nothing_remembered() -> Iterator[None]:
     authentication.verified.clear()
     yield
     inference.cache.clear()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _inspected_once() -> Iterator[None]:
+    """An inspection takes seconds and says the same of the same file each time; ``inference/`` inspects for itself."""
+    real = inference.inspect
+    found: dict[tuple[bytes, str], inference.ModelDescription] = {}
+
+    def inspect(path_or_bytes: Any, *, format: Any, limits: Any = None) -> inference.ModelDescription:
+        content = path_or_bytes if isinstance(path_or_bytes, bytes) else Path(path_or_bytes).read_bytes()
+        if (content, format) not in found:
+            found[content, format] = real(content, format=format, limits=limits)
+        return found[content, format]
+
+    patch = pytest.MonkeyPatch()
+    patch.setattr(inference, "inspect", inspect)
+    yield
+    patch.undo()
 
 
 class Api:

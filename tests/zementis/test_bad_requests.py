@@ -43,12 +43,13 @@ def asked(api: Api, path: str, body: bytes, **options: Any) -> tuple[int, Any]:
     return answer(api.post(path, body, **options))
 
 
-@pytest.mark.parametrize("body", BODIES, ids=range(len(BODIES)))
 @pytest.mark.parametrize("path", [JOB, "/inventory/managedObjects", "/measurement/measurements"])
-def test_a_bad_body_is_the_clients_fault(api: Api, path: str, body: bytes) -> None:
-    code, found = asked(api, path, body)
-    assert code in (400, 422)
-    assert set(found) == ({"errors"} if path == JOB else {"error", "message", "info"})
+def test_a_bad_body_is_the_clients_fault(api: Api, path: str) -> None:
+    answers = [asked(api, path, body) for body in BODIES]
+    form = {"errors"} if path == JOB else {"error", "message", "info"}
+    assert [
+        BODIES[n][:50] for n, (code, found) in enumerate(answers) if code not in (400, 422) or set(found) != form
+    ] == []
 
 
 def test_malformed_json_is_told_with_its_place(api: Api) -> None:
@@ -99,38 +100,32 @@ SERVICE_PREFIXES = ["/service/zementis", "/service/zementis/"]
 PLATFORM_PREFIXES = ["/inventory", "/measurement", "/platform", "/platform/", "/tenant", "/user"]
 
 
-@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
-@pytest.mark.parametrize("path", SERVICE_PREFIXES + PLATFORM_PREFIXES)
-def test_a_bare_prefix_leads_nowhere_in_its_surfaces_form(api: Api, path: str, method: str) -> None:
+def test_a_bare_prefix_leads_nowhere_in_its_surfaces_form(api: Api) -> None:
     message = "There is no such resource."
-    expected: dict[str, Any] = {"errors": [message]}
-    if path in PLATFORM_PREFIXES:
-        expected = {"error": "general/notFound", "message": message, "info": INFO}
-    assert answer(api(method, path)) == (404, expected)
+    service, platform = {"errors": [message]}, {"error": "general/notFound", "message": message, "info": INFO}
+    for method in ("GET", "POST", "DELETE"):
+        assert {path: answer(api(method, path)) for path in SERVICE_PREFIXES + PLATFORM_PREFIXES} == {
+            **dict.fromkeys(SERVICE_PREFIXES, (404, service)),
+            **dict.fromkeys(PLATFORM_PREFIXES, (404, platform)),
+        }
 
 
-@pytest.mark.parametrize("path", [*SERVICE_PREFIXES, "/service/zementis/jobs", JOB])
-def test_a_wrong_host_is_refused_in_the_services_form(api: Api, path: str) -> None:
-    response = api.get(path, headers={"Host": "evil.example"})
-    assert (response["Content-Type"], answer(response)) == (
-        "application/json",
-        (400, {"errors": ["The request was refused: Bad Request."]}),
-    )
+def test_a_wrong_host_is_refused_in_the_surfaces_form(api: Api) -> None:
+    message = "The request was refused: Bad Request."
+    service, platform = {"errors": [message]}, {"error": "general/badRequest", "message": message, "info": INFO}
+    services = [*SERVICE_PREFIXES, "/service/zementis/jobs", JOB]
+    platforms = [*PLATFORM_PREFIXES, "/inventory/managedObjects", "/measurement/measurements"]
+    responses = {path: api.get(path, headers={"Host": "evil.example"}) for path in services + platforms}
+    assert {path: (response["Content-Type"], answer(response)) for path, response in responses.items()} == {
+        **dict.fromkeys(services, ("application/json", (400, service))),
+        **dict.fromkeys(platforms, ("application/json", (400, platform))),
+    }
 
 
-@pytest.mark.parametrize("path", [*PLATFORM_PREFIXES, "/inventory/managedObjects", "/measurement/measurements"])
-def test_a_wrong_host_is_refused_in_the_platforms_form(api: Api, path: str) -> None:
-    response = api.get(path, headers={"Host": "evil.example"})
-    assert (response["Content-Type"], answer(response)) == (
-        "application/json",
-        (400, {"error": "general/badRequest", "message": "The request was refused: Bad Request.", "info": INFO}),
-    )
-
-
-@pytest.mark.parametrize("path", ["/admin/", "/", "/services", "/inventories", "/service/other"])
-def test_what_is_not_the_surfaces_keeps_its_own_error_pages(api: Api, path: str) -> None:
-    response = api.get(path, headers={"Host": "evil.example"})
-    assert (response.status_code, response["Content-Type"].startswith("text/html")) == (400, True)
+def test_what_is_not_the_surfaces_keeps_its_own_error_pages(api: Api) -> None:
+    for path in ("/admin/", "/", "/services", "/inventories", "/service/other"):
+        response = api.get(path, headers={"Host": "evil.example"})
+        assert (path, response.status_code, response["Content-Type"].split(";")[0]) == (path, 400, "text/html")
 
 
 def test_a_closing_slash_changes_nothing(api: Api) -> None:
@@ -156,7 +151,7 @@ values = st.recursive(
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_no_job_crashes_the_server(api: Api, data: st.DataObject) -> None:
     from zementis.models import ManagedObject, ScoringModel
@@ -173,7 +168,7 @@ def test_no_job_crashes_the_server(api: Api, data: st.DataObject) -> None:
     assert code in (201, 400, 404), found
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(key=st.text(max_size=10), value=values, known=st.sampled_from(["type", "time", "source", "c8y_X", "name", "id"]))
 def test_no_platform_body_crashes_the_server(api: Api, key: str, value: Any, known: str) -> None:
     from zementis.models import ManagedObject
@@ -196,7 +191,7 @@ def test_no_platform_body_crashes_the_server(api: Api, key: str, value: Any, kno
     assert set(codes) <= {201, 422}
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(
     path=st.sampled_from(
         [
@@ -256,11 +251,13 @@ def test_no_parameter_crashes_the_server(api: Api, path: str, name: str, value: 
         "/service/zementis/job/{}/history",
     ],
 )
-@pytest.mark.parametrize("segment", ["0", "-1", "abc", "9" * 19, "9" * 400, "%00", "%F0%9F%92%A9", "%ff", "1e5", "..."])
-def test_no_path_crashes_the_server(api: Api, path: str, segment: str) -> None:
-    code, found = answer(api.get(path.format(segment)))
-    assert code == 404
-    assert set(found) in ({"errors"}, {"error", "message", "info"})
+def test_no_path_crashes_the_server(api: Api, path: str) -> None:
+    form = {"errors"} if path.startswith("/service") else {"error", "message", "info"}
+    segments = ["0", "-1", "abc", "9" * 19, "9" * 400, "%00", "%F0%9F%92%A9", "%ff", "1e5", "..."]
+    answers = {segment: answer(api.get(path.format(segment))) for segment in segments}
+    assert {segment: (code, set(found)) for segment, (code, found) in answers.items()} == dict.fromkeys(
+        segments, (404, form)
+    )
 
 
 def test_a_user_without_any_right_learns_nothing_of_paths(db: None) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from zementis.page_encoding import ROWS_PER_PAGE, Page, PageMaker, decode, encode
+from zementis import page_encoding
+from zementis.page_decoding import Page, decode
+from zementis.page_encoding import ROWS_PER_PAGE, PageMaker, encode
 
 COUNT = 300
 
@@ -32,6 +35,26 @@ def test_what_repeats_itself_is_made_small() -> None:
     times = np.arange(ROWS_PER_PAGE) * 1_000_000
     assert len(encode(times, {"steady": np.full(ROWS_PER_PAGE, 0.1)})) < 8 * ROWS_PER_PAGE
     assert len(encode(times, {})) < 4 * ROWS_PER_PAGE
+
+
+def test_a_negative_zero_among_decimals_stays_one() -> None:
+    assert repr(back(np.arange(3), x=np.array([-0.0, 0.1, 0.0])).columns["x"]) == "[-0.0, 0.1, 0.0]"
+
+
+def test_single_precision_comes_back_as_what_it_is() -> None:
+    numbers = floats(3).astype(np.float32)
+    numbers[7] = np.nan
+    expected = [None if place == 7 else value for place, value in enumerate(numbers.tolist())]
+    assert back(np.arange(COUNT), x=numbers).columns["x"] == expected
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.float64, np.float32])
+@pytest.mark.parametrize("factor", [1, 200, 70_000, 10**10, 0.01, 0.1234567, 1e300])
+def test_numbers_of_every_width_come_back(factor: float, kind: Any) -> None:
+    with np.errstate(all="ignore"):
+        numbers = (np.array([3, -1, 0, 5, -5, 100]) * factor).astype(kind)
+    expected = [value if value - value == 0 else None for value in numbers.tolist()]
+    assert back(np.array([1, 2, 3, 5, 8, 13]), x=numbers) == Page(7, [1, 2, 3, 5, 8, 13], {"x": expected})
 
 
 def test_noise_is_not_made_larger() -> None:
@@ -70,3 +93,26 @@ def test_pages_are_full_but_the_last_whatever_came_at_a_time(counts: list[int]) 
     assert [page.number for page in pages] == list(range(1, len(pages) + 1))
     assert [page.rows for page in pages[:-1]] == [ROWS_PER_PAGE] * (len(pages) - 1 if pages else 0)
     assert [time for page in pages for time in decode(5, page.data).times] == list(range(start))
+
+
+@given(st.lists(st.integers(0, 30), max_size=5), st.integers(0, 2**32 - 1))
+def test_devices_that_come_together_get_the_pages_they_would_get_alone(counts: list[int], seed: int) -> None:
+    random = np.random.default_rng(seed)
+    edges = np.cumsum([0, *counts])
+    times = np.sort(random.integers(0, 3, edges[-1])).cumsum()
+    columns = {
+        "flag": random.random(edges[-1]) < 0.5,
+        "label": random.choice(np.array(["a", "b"], dtype=object), edges[-1]),
+        "count": random.integers(-5, 5, edges[-1]),
+        "single": random.normal(size=edges[-1]).astype(np.float32),
+        "double": random.normal(size=edges[-1]),
+    }
+    devices = list(range(len(counts)))
+    together = page_encoding.pages(devices, edges, times, columns)
+    for device, own in zip(devices, together, strict=True):
+        part = slice(edges[device], edges[device + 1])
+        maker = PageMaker()
+        alone = maker.add(device, times[part], {name: column[part] for name, column in columns.items()})
+        alone += maker.end(device)
+        assert [(page.number, page.rows) for page in own] == [(page.number, page.rows) for page in alone]
+        assert [decode(device, page.data) for page in own] == [decode(device, page.data) for page in alone]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zementis.devices import Chunk
+from zementis import rows as building
+from zementis.devices import Batch, Chunk
 from zementis.rows import RowBuilder
 
 NAN = float("nan")
@@ -20,10 +22,13 @@ def chunk(times: list[int], *columns: list[float]) -> Chunk:
 
 def rows_of(*chunks: Chunk) -> list[tuple[Any, ...]]:
     builder = RowBuilder()
-    found: list[tuple[Any, ...]] = []
-    for part in [*(builder.feed(item) for item in chunks), builder.finish()]:
-        if part is not None:
-            found += [(time, *values) for time, *values in zip(part.times, *part.columns, strict=True)]
+    parts = [*(builder.feed(item) for item in chunks), builder.finish()]
+    return [row for part in parts if part is not None for row in readable(part)]
+
+
+def readable(part: building.Rows) -> list[tuple[Any, ...]]:
+    """Rows as (instant, values), None for missing."""
+    found = zip(part.times.tolist(), *(column.tolist() for column in part.columns), strict=True)
     return [tuple(None if value != value else float(value) for value in row) for row in found]
 
 
@@ -73,3 +78,32 @@ def test_the_rows_do_not_depend_on_the_chunks(measured: list[tuple[int, float, f
     parts = [measured[first:after] for first, after in zip(edges, edges[1:], strict=False)]
     chunks = [chunk([r[0] for r in part], [r[1] for r in part], [r[2] for r in part]) for part in parts]
     assert rows_of(*chunks) == [(time, *found) for time, found in expected.items()]
+    # The same where a chunk that does not cut an instant says so.
+    ends = edges[1:]
+    told = [
+        replace(one, settled=after in (0, len(measured)) or measured[after][0] != measured[after - 1][0])
+        for one, after in zip(chunks, ends, strict=True)
+    ]
+    assert rows_of(*told) == [(time, *found) for time, found in expected.items()]
+
+
+ROWS = [
+    (time, first, second) for time in range(5) for first, second in ((NAN, 1.0), (2.0, NAN), (3.0, 4.0), (5.0, 1.0))
+]
+
+
+@given(st.lists(st.lists(st.sampled_from(ROWS), max_size=8), max_size=5))
+def test_devices_that_come_together_get_the_rows_they_would_get_alone(
+    measured: list[list[tuple[int, float, float]]],
+) -> None:
+    for one in measured:
+        one.sort(key=lambda row: row[0])
+    devices = tuple(range(len(measured)))
+    every = [row for one in measured for row in one]
+    whole = chunk([r[0] for r in every], [r[1] for r in every], [r[2] for r in every])
+    edges = np.cumsum([0, *map(len, measured)])
+    found = building.of_batch(Batch(devices, edges, whole.times, whole.columns))
+    alone = [rows_of(chunk([r[0] for r in one], [r[1] for r in one], [r[2] for r in one])) for one in measured]
+    assert [readable(part) for _, part in found.apart()] == alone
+    complete = [[row for row in one if None not in row] for one in alone]
+    assert [readable(part) for _, part in found.complete().apart()] == complete

@@ -16,6 +16,7 @@ from django.utils.safestring import SafeString
 
 from scheduler.models import Execution
 from zementis.models import InferencePage
+from zementis.page_decoding import decode
 
 if TYPE_CHECKING:
     import numpy
@@ -55,8 +56,6 @@ def plot(execution: Execution, device: int) -> Plot | None:
     pages = list(stored.order_by("page").values_list("data", flat=True)[: MAX_PAGES + 1])
     if not pages:
         return None
-    from zementis.page_encoding import decode
-
     times: list[int] = []
     columns: dict[str, list[Any]] = {}
     for data in pages[:MAX_PAGES]:

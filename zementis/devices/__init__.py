@@ -3,6 +3,6 @@
 Both sources follow one protocol, and the setting ``ZEMENTIS_DATA_SOURCE`` chooses. Measurements travel as columns.
 """
 
-from zementis.devices.source import Chunk, DataSource, DataSourceError, Target, data_source
+from zementis.devices.source import Batch, Chunk, DataSource, DataSourceError, Target, data_source
 
-__all__ = ["Chunk", "DataSource", "DataSourceError", "Target", "data_source"]
+__all__ = ["Batch", "Chunk", "DataSource", "DataSourceError", "Target", "data_source"]

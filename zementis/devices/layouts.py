@@ -8,6 +8,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from django.db import connection, transaction
 
@@ -23,6 +24,14 @@ class Layout:
 
     type: str
     series: tuple[tuple[str, str, str | None], ...]
+
+    def __hash__(self) -> int:
+        # Every measurement that comes in is looked up by its layout, and most have one that was seen before.
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.type, self.series))
 
     @property
     def digest(self) -> str:

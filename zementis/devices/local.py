@@ -9,7 +9,7 @@ from django.db import DatabaseError
 from zementis.arguments import SeriesName, Window
 from zementis.devices import managed_objects
 from zementis.devices.exceptions import ObjectNotFound
-from zementis.devices.source import LOCAL, Chunk, DataSourceError, Target
+from zementis.devices.source import LOCAL, Batch, Chunk, DataSourceError, Target
 
 
 class LocalSource:
@@ -29,7 +29,7 @@ class LocalSource:
 
     def measurements(
         self, devices: Sequence[int], *, series: Sequence[SeriesName], window: Window, limit: int
-    ) -> Iterator[tuple[int, Chunk | None]]:
+    ) -> Iterator[tuple[int, Chunk | None] | Batch]:
         """Give the devices' measurements; see ``DataSource``."""
         # NumPy stays out of the web server, which only looks up targets.
         from zementis.devices import windows

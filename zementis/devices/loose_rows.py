@@ -23,18 +23,18 @@ _ARRAY_OIDS = {"float8": 1022, "int8": 1016, "timestamptz": 1185}
 _HEADER = 12
 _PER_DIMENSION = 8
 
+# Of one layout, so that all arrays of values are of one length and become one.
 _RANGES = """
-SELECT g.number - 1, array_agg(w.id), array_agg(w.time), array_agg(w.values)
-  FROM unnest(%(devices)s::bigint[], %(layouts)s::bigint[], %(starts)s::timestamptz[], %(ends)s::timestamptz[],
-              %(after)s::bigint[]) WITH ORDINALITY g(device, layout, first, last, after, number)
+SELECT array_agg(g.number - 1), array_agg(w.id), array_agg(w.time), array_agg(w.values)
+  FROM unnest(%(devices)s::bigint[], %(starts)s::timestamptz[], %(ends)s::timestamptz[], %(after)s::bigint[])
+       WITH ORDINALITY g(device, first, last, after, number)
  CROSS JOIN LATERAL (
        SELECT m.id, m.time, m.values
          FROM zementis_measurement m
-        WHERE m.device_id = g.device AND m.layout_id = g.layout
+        WHERE m.device_id = g.device AND m.layout_id = %(layout)s
           AND (m.time, m.id) > (g.first, g.after) AND m.time < g.last
         ORDER BY m.time, m.id
         LIMIT %(limit)s) w
- GROUP BY g.number
 """
 
 
@@ -84,14 +84,22 @@ def binary_cursor() -> psycopg.Cursor[Any]:
 
 def read(ranges: Sequence[Range], *, limit: int) -> dict[int, Rows]:
     """Return, by the place of a range, its first ``limit`` measurements; ranges without any are left out."""
-    if not ranges:
-        return {}
+    found: dict[int, Rows] = {}
+    places: dict[int, list[int]] = {}
+    for place, one in enumerate(ranges):
+        places.setdefault(one.layout, []).append(place)
+    for layout, asked in places.items():
+        found |= _of_layout(layout, asked, [ranges[place] for place in asked], limit=limit)
+    return found
+
+
+def _of_layout(layout: int, places: list[int], ranges: list[Range], *, limit: int) -> dict[int, Rows]:
     with connection.wrap_database_errors, binary_cursor() as cursor:
         cursor.execute(
             _RANGES,
             {
                 "devices": [one.device for one in ranges],
-                "layouts": [one.layout for one in ranges],
+                "layout": layout,
                 "starts": [instant(one.start) for one in ranges],
                 "ends": [instant(one.end) for one in ranges],
                 "after": [one.after for one in ranges],
@@ -99,10 +107,16 @@ def read(ranges: Sequence[Range], *, limit: int) -> dict[int, Rows]:
             },
             binary=True,
         )
-        return {
-            place: Rows(_int8s(ids), _int8s(times) + _POSTGRES_EPOCH, _float8s(values))
-            for place, ids, times, values in cursor
-        }
+        row = cursor.fetchone()
+    if row is None or row[0] is None:
+        return {}
+    numbers, ids, times, values = _int8s(row[0]), _int8s(row[1]), _int8s(row[2]) + _POSTGRES_EPOCH, _float8s(row[3])
+    edges = np.searchsorted(numbers, np.arange(len(ranges) + 1)).tolist()
+    return {
+        place: Rows(ids[first:last], times[first:last], values[first:last])
+        for place, first, last in zip(places, edges, edges[1:], strict=False)
+        if first < last
+    }
 
 
 def instant(microseconds: int) -> datetime:
@@ -115,21 +129,18 @@ def microseconds(instant: datetime) -> int:
     return (instant - _EPOCH) // timedelta(microseconds=1)
 
 
-def _body(data: bytes, *, dimensions: int) -> bytes:
-    """Return the elements of a binary array without its header: each four bytes of length and eight of value."""
-    return data[_HEADER + _PER_DIMENSION * dimensions :]
-
-
+# The elements of a binary array: each four bytes of length and eight of value.
 _INT8 = np.dtype([("length", ">i4"), ("value", ">i8")])
 _FLOAT8 = np.dtype([("length", ">i4"), ("value", ">f8")])
 
 
 def _int8s(data: bytes) -> Instants:
-    return np.frombuffer(_body(data, dimensions=1), dtype=_INT8)["value"].astype(np.int64)
+    return np.frombuffer(data, dtype=_INT8, offset=_HEADER + _PER_DIMENSION)["value"].astype(np.int64)
 
 
 def _float8s(data: bytes) -> Floats:
     """Return the values as one row per measurement. Values are never null, so every element has its length."""
     width = int.from_bytes(data[_HEADER + _PER_DIMENSION : _HEADER + _PER_DIMENSION + 4], "big")
-    elements = np.frombuffer(_body(data, dimensions=2), dtype=_FLOAT8)["value"]
-    return elements.reshape(-1, width)
+    elements = np.frombuffer(data, dtype=_FLOAT8, offset=_HEADER + 2 * _PER_DIMENSION)["value"]
+    # Column after column in memory: that is how they are used.
+    return elements.reshape(-1, width).T.astype(np.float64, order="C").T

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from django.db import connection, transaction
@@ -62,7 +63,7 @@ def read(content: Any) -> NewMeasurement:
             check_storable(extra)
         except UnreadableJson as error:
             raise InvalidContent(f"The measurement cannot be kept: {error}.") from None
-    return NewMeasurement(_source(content), time, Layout(kind, tuple(series)), tuple(values), extra or None)
+    return NewMeasurement(_source(content), time, _layout(kind, tuple(series)), tuple(values), extra or None)
 
 
 def _source(content: Mapping[str, Any]) -> int:
@@ -72,6 +73,19 @@ def _source(content: Mapping[str, Any]) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 19 or int(text) > _LARGEST_ID:
         raise InvalidContent('source must name a device: {"id": "…"}.')
     return int(text)
+
+
+# Devices send the same names again and again: they are looked at once, and their layouts are one object each.
+_layout = lru_cache(4096)(Layout)
+
+
+@lru_cache(4096)
+def _names(fragment: str, name: str, unit: str | None) -> tuple[str, str, str | None]:
+    """Return the names of a value as a layout has them. Raises ``InvalidContent``."""
+    for text in (fragment, name, unit or ""):
+        if len(text) > 255 or not storable_text(text):
+            raise InvalidContent("Names of fragments and series, and units, are text of at most 255 characters.")
+    return fragment, name, unit
 
 
 def _read_fragment(
@@ -92,15 +106,10 @@ def _read_fragment(
         unit = entry.get("unit")
         if unit is not None and not isinstance(unit, str):
             raise InvalidContent(f"The unit of {_path(fragment, name)} must be text.")
-        number = _finite(value, fragment, name)
-        for text in (fragment, name, unit or ""):
-            if len(text) > 255 or not storable_text(text):
-                raise InvalidContent("Names of fragments and series, and units, are text of at most 255 characters.")
-        series.append((fragment, name, unit))
-        values.append(number)
-        others = {key: item for key, item in entry.items() if key not in ("value", "unit")}
-        if others:
-            rest[name] = others
+        values.append(_finite(value, fragment, name))
+        series.append(_names(fragment, name, unit))
+        if len(entry) > 1 + ("unit" in entry):
+            rest[name] = {key: item for key, item in entry.items() if key not in ("value", "unit")}
     return rest if rest or not body else None
 
 

@@ -43,8 +43,23 @@ class Chunk:
 
     ``times``: microseconds since 1970, UTC, ascending; an instant may come twice, the later one winning.
     ``columns``: one array per series asked for, in that order; NaN where the instant has no value of it.
+    ``settled``: no later chunk of the device begins at the instant at which this one ends.
     """
 
+    times: Instants
+    columns: tuple[Floats, ...]
+    settled: bool = False
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Everything that several devices sent, device after device, each as in a ``Chunk``.
+
+    ``edges``: where each device's rows begin, and behind the last where they all end.
+    """
+
+    devices: tuple[int, ...]
+    edges: Instants
     times: Instants
     columns: tuple[Floats, ...]
 
@@ -59,10 +74,11 @@ class DataSource(Protocol):
 
     def measurements(
         self, devices: Sequence[int], *, series: Sequence[SeriesName], window: Window, limit: int
-    ) -> Iterator[tuple[int, Chunk | None]]:
+    ) -> Iterator[tuple[int, Chunk | None] | Batch]:
         """Give the measurements of ``series`` inside ``window``, one device after the other as in ``devices``.
 
-        Each device's come in chunks of at most ``limit`` rows, with None after the last, also where it sent nothing.
+        A device's come in chunks of at most ``limit`` rows, with None after the last, or, also where it sent nothing,
+        together with other devices' in a batch of at most ``limit`` rows.
         """
 
 

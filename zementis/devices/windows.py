@@ -20,16 +20,17 @@ from zementis.devices import layouts as series_layouts
 from zementis.devices import loose_rows
 from zementis.devices.block_encoding import decode
 from zementis.devices.loose_rows import Range, instant, microseconds
-from zementis.devices.source import Chunk
+from zementis.devices.source import Batch, Chunk
 from zementis.exact_arrays import Array
 
 if TYPE_CHECKING:
     from zementis.devices.source import Floats, Instants
 
-# Devices asked for at once, and blocks listed at once of each: what is waiting for its turn stays small.
-_DEVICES = 32
-_BLOCKS = 512
-# Chunks of blocks fetched at once: a few megabytes, and a quarter of the questions.
+# Devices asked for at once: few at first, more as long as they turn out to have few rows.
+_DEVICES_LEAST, _DEVICES_FIRST, _DEVICES_MOST = 4, 16, 128
+# Blocks listed at once of each: what is waiting for its turn stays small.
+_BLOCKS = 128
+# Chunks of blocks fetched at once: one, so that scoring begins, then more, up to a few megabytes with each question.
 _CHUNKS = 4
 
 _LISTED = """
@@ -73,12 +74,13 @@ class _Piece:
 
 @dataclass(frozen=True)
 class _Question:
-    """What is asked of every device. ``places``: layout -> where it holds each series."""
+    """What is asked of every device. ``places``: layout -> where it holds each of ``width`` series."""
 
     start: int
     end: int
     places: dict[int, list[int | None]]
     limit: int
+    width: int
 
     def columns(self, layout: int, values: Floats) -> tuple[Floats | None, ...]:
         return tuple(None if place is None else values[:, place] for place in self.places[layout])
@@ -94,16 +96,32 @@ class _Slice:
 
 def chunks(
     devices: Sequence[int], *, series: Sequence[SeriesName], window: Window, limit: int
-) -> Iterator[tuple[int, Chunk | None]]:
-    """Give each device's measurements in chunks of at most ``limit`` rows, and None after its last."""
+) -> Iterator[tuple[int, Chunk | None] | Batch]:
+    """Give devices' measurements: those of few rows together, others in chunks with None after the last."""
     start, end = microseconds(window.start), microseconds(window.end)
-    for place in range(0, len(devices), _DEVICES):
-        batch = devices[place : place + _DEVICES]
-        question = _Question(start, end, series_layouts.positions(batch, series=series), limit)
+    place, count, most = 0, _DEVICES_FIRST, _DEVICES_MOST
+    while place < len(devices):
+        batch = devices[place : place + count]
+        place += count
+        question = _Question(start, end, series_layouts.positions(batch, series=series), limit, len(series))
         slices = _sliced(batch, question, start) if question.places else {}
         loader = _Loader(question, [piece for one in slices.values() for piece in one.pieces])
+        if loader.short:
+            most = max(_DEVICES_LEAST, count // 2)
+        together = _Together(question)
         for device in batch:
             current = slices.get(device)
+            if current is None or current.end >= end:
+                parts = loader.whole(current.pieces) if current is not None else []
+                if parts is not None:
+                    if not together.takes(parts):
+                        yield together.batch()
+                        together = _Together(question)
+                    together.add(device, parts)
+                    continue
+            if together.devices:
+                yield together.batch()
+                together = _Together(question)
             while current is not None:
                 yield from ((device, chunk) for chunk in _merged(current.pieces, loader, question))
                 if current.end >= end:
@@ -111,6 +129,9 @@ def chunks(
                 current = _sliced([device], question, current.end)[device]
                 loader = _Loader(question, current.pieces)
             yield device, None
+        if together.devices:
+            yield together.batch()
+        count = min(2 * count, most)
 
 
 def _sliced(devices: Sequence[int], question: _Question, start: int) -> dict[int, _Slice]:
@@ -158,11 +179,14 @@ class _Loader:
         self._question = question
         self._blocks = deque(piece for piece in pieces if piece.block is not None)
         self._asked: set[int] = set()
+        self._chunks = 1
         self._data: dict[int, bytes] = {}
         gaps = [piece.range for piece in pieces if piece.block is None]
         self._share = max(1, 2 * question.limit // len(gaps)) if gaps else 0
         found = loose_rows.read(gaps, limit=self._share)
         self._gaps = {one: found.get(place) for place, one in enumerate(gaps)}
+        # Whether there is more in a gap than its share.
+        self.short = any(len(rows.times) == self._share for rows in found.values())
 
     def load(self, piece: _Piece) -> tuple[_Part | None, _Piece | None]:
         """Return what a piece holds, and what of it is left to be loaded. Each piece is asked for once."""
@@ -183,16 +207,38 @@ class _Loader:
             rest = _Piece(replace(piece.range, start=int(found.times[-1]), after=int(found.ids[-1])))
         return _Part(found.ids, found.times, self._question.columns(piece.range.layout, found.values)), rest
 
+    def whole(self, pieces: Sequence[_Piece]) -> list[_Part] | None:
+        """Return all that pieces hold; None, and nothing is loaded, where that may be more than ``limit`` rows."""
+        rows = 0
+        for piece in pieces:
+            found = self._gaps.get(piece.range) if piece.block is None else None
+            if found is not None and len(found.times) >= self._share:
+                return None
+            rows += piece.size if found is None else len(found.times)
+        if rows > self._question.limit:
+            return None
+        parts: list[_Part] = []
+        waiting = deque(pieces)
+        while waiting:
+            part, rest = self.load(waiting.popleft())
+            if part is not None and len(part.times):
+                parts.append(part)
+            if rest is not None:
+                # The block was removed meanwhile, and what is there now is more than was asked for at once.
+                waiting.appendleft(rest)
+        return parts
+
     def _block(self, wanted: int) -> bytes | None:
         if wanted not in self._asked:
             ids: list[int] = []
             rows = 0
-            while self._blocks and (rows < _CHUNKS * self._question.limit or wanted not in ids):
+            while self._blocks and (rows < self._chunks * self._question.limit or wanted not in ids):
                 piece = self._blocks.popleft()
                 if piece.block is not None:
                     ids.append(piece.block)
                     rows += piece.size
             self._asked.update(ids)
+            self._chunks = min(2 * self._chunks, _CHUNKS)
             with connection.wrap_database_errors, loose_rows.binary_cursor() as cursor:
                 cursor.execute("SELECT id, data FROM zementis_measurementblock WHERE id = ANY(%s)", [ids], binary=True)
                 self._data.update(cursor.fetchall())
@@ -226,9 +272,48 @@ class _Buffer:
         if len(self.question.places) > 1:
             order = np.lexsort((_joined([part.ids for part in ready]), times))
             times, columns = times[order], [column[order] for column in columns]
-        for start in range(0, len(times), self.question.limit):
-            part = slice(start, start + self.question.limit)
-            yield Chunk(times[part], tuple(column[part] for column in columns))
+        size = -(-len(times) // -(-len(times) // self.question.limit))
+        for start in range(0, len(times), size):
+            part = slice(start, start + size)
+            # Nothing before the given instant is left to be loaded, so only a cut of ours can part an instant.
+            settled = start + size >= len(times) or bool(times[start + size] != times[start + size - 1])
+            yield Chunk(times[part], tuple(column[part] for column in columns), settled)
+
+
+class _Together:
+    """Whole devices that wait to be given as one batch."""
+
+    def __init__(self, question: _Question) -> None:
+        self._question = question
+        self._parts: list[_Part] = []
+        self._edges = [0]
+        self.devices: list[int] = []
+
+    def takes(self, parts: Sequence[_Part]) -> bool:
+        """Whether there is room for another device's rows."""
+        rows = sum(len(part.times) for part in parts)
+        return not self.devices or self._edges[-1] + rows <= self._question.limit
+
+    def add(self, device: int, parts: Sequence[_Part]) -> None:
+        """Take a device, all of it."""
+        self.devices.append(device)
+        self._parts += parts
+        self._edges.append(self._edges[-1] + sum(len(part.times) for part in parts))
+
+    def batch(self) -> Batch:
+        """Return the devices' measurements."""
+        edges = np.array(self._edges)
+        parts, places = self._parts, range(self._question.width)
+        if not parts:
+            empty = tuple(np.empty(0) for _ in places)
+            return Batch(tuple(self.devices), edges, np.empty(0, dtype=np.int64), empty)
+        times = _joined([part.times for part in parts])
+        columns = [_column([part.columns[place] for part in parts], parts) for place in places]
+        if len(self._question.places) > 1:
+            owners = np.repeat(np.arange(len(self.devices)), np.diff(edges))
+            order = np.lexsort((_joined([part.ids for part in parts]), times, owners))
+            times, columns = times[order], [column[order] for column in columns]
+        return Batch(tuple(self.devices), edges, times, tuple(columns))
 
 
 def _joined(parts: Sequence[Array]) -> Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -90,14 +90,9 @@ class OnnxScorer:
 
     def score(self, columns: Columns) -> dict[str, Column]:
         """Score rows; see `Scorer.score`."""
-        checked = input_columns.check(columns, self.inputs, accepts_missing=self.accepts_missing)
-        for column, field in zip(checked, self.inputs, strict=True):
-            if field.type in {"INTEGER", "BOOLEAN"} and np.isnan(column).any():
-                raise ScoringError(f"Input '{field.name}' of an ONNX model cannot be missing.", retryable=False)
-        step = self._batch or CHUNK_ROWS
-        parts = [
-            self._run([column[start : start + step] for column in checked]) for start in range(0, len(checked[0]), step)
-        ]
+        parts = self._scored_at_once(columns)
+        if parts is None:
+            parts = self._scored_checked(columns)
         types = {field.name: field.type for field in self.outputs}
         names = [name for output in self._outputs for name in output.columns]
         if not parts:
@@ -105,11 +100,41 @@ class OnnxScorer:
         joined = parts[0] if len(parts) == 1 else [np.concatenate(column) for column in zip(*parts, strict=True)]
         return {name: _typed(column, types[name]) for name, column in zip(names, joined, strict=True)}
 
+    def _scored_at_once(self, columns: Columns) -> list[list[Column]] | None:
+        """Score complete rows of plain numbers, which are looked at where the engine gets them; None for all others."""
+        if self._batch is not None or any(field.type not in {"DOUBLE", "FLOAT"} for field in self.inputs):
+            return None
+        given = [columns.get(field.name) for field in self.inputs]
+        plain = [column for column in given if column is not None and column.dtype == np.float64 and column.ndim == 1]
+        if len(plain) < len(given) or len({len(column) for column in plain}) > 1:
+            return None
+        parts: list[list[Column]] = []
+        for start in range(0, len(plain[0]), CHUNK_ROWS):
+            with np.errstate(over="ignore"):
+                feed = self._feed([column[start : start + CHUNK_ROWS] for column in plain])
+            if not all(np.isfinite(block).all() for block in feed.values()):
+                return None
+            parts.append(self._run(feed, len(plain[0][start : start + CHUNK_ROWS])))
+        return parts
+
+    def _scored_checked(self, columns: Columns) -> list[list[Column]]:
+        checked = input_columns.check(columns, self.inputs, accepts_missing=self.accepts_missing)
+        for column, field in zip(checked, self.inputs, strict=True):
+            if field.type in {"INTEGER", "BOOLEAN"} and np.isnan(column).any():
+                raise ScoringError(f"Input '{field.name}' of an ONNX model cannot be missing.", retryable=False)
+        step = self._batch or CHUNK_ROWS
+        parts: list[list[Column]] = []
+        for start in range(0, len(checked[0]), step):
+            chunk = [column[start : start + step] for column in checked]
+            parts.append(self._run(self._feed(chunk), len(chunk[0])))
+        return parts
+
     def close(self) -> None:
         """Free the session."""
         del self._session
 
-    def _run(self, chunk: Sequence[Column]) -> list[Column]:
+    def _feed(self, chunk: Sequence[Column]) -> dict[str, Any]:
+        """Give the tensors that the columns fill."""
         count = len(chunk[0])
         padding = (self._batch or count) - count
         feed: dict[str, Any] = {}
@@ -120,9 +145,14 @@ class OnnxScorer:
             block = np.empty((count + padding, tensor.width), dtype=tensor.dtype)
             for index, part in enumerate(parts):
                 block[:count, index] = part
-                # A graph with a fixed number of rows takes no fewer; what it says of the copies is thrown away.
-                block[count:, index] = part[-1:]
+                if padding:
+                    # A graph with a fixed number of rows takes no fewer; what it says of the copies is thrown away.
+                    block[count:, index] = part[-1:]
             feed[tensor.name] = block[:, 0] if tensor.flat else block
+        return feed
+
+    def _run(self, feed: Mapping[str, Any], count: int) -> list[Column]:
+        padding = (self._batch or count) - count
         try:
             answers = self._session.run([output.name for output in self._outputs], feed)
         except MemoryError:
@@ -218,9 +248,8 @@ def _probe(tensor: _Input, rows: int) -> Any:
 
 def _typed(column: Column, kind: str) -> Column:
     if kind in {"DOUBLE", "FLOAT"}:
-        numbers = column.astype(np.float64)
-        numbers[~np.isfinite(numbers)] = np.nan
-        return numbers
+        finite = np.isfinite(column)
+        return np.ascontiguousarray(column) if finite.all() else np.where(finite, column, column.dtype.type(np.nan))
     if kind == "INTEGER":
         return column.astype(np.int64)
     return column.astype(bool if kind == "BOOLEAN" else object, copy=False)

@@ -28,8 +28,9 @@ class Scorer(Protocol):
         """Score rows given as one array per input, all of one length, and give one array per output in declared order.
 
         In: float64 with NaN for a missing value; text inputs as arrays of str (None for missing), others ignored.
-        Out: float64 (NaN where there is no value), bool, int64, or object arrays of str; a boolean or text output
-        with missing values is an object array with None, an integer one becomes float64 with NaN.
+        Out: float64, or float32 where the model's output is no more precise (NaN where there is no value), bool, int64,
+        or object arrays of str; a boolean or text output with missing values is an object array with None, an integer
+        one becomes float64 with NaN.
 
         Raises ScoringError: an input column is absent, of the wrong type or length, or has missing values although
         the model does not say what to do with them; or the engine failed.

@@ -56,6 +56,11 @@ def url(request: Request, path: str) -> str:
     return request._request.build_absolute_uri(path)
 
 
+def root(request: Request) -> str:
+    """Return the absolute address of this server, without a slash at its end."""
+    return url(request, "/")[:-1]
+
+
 def identifier(segment: str) -> int:
     """Return the id that a path segment or parameter holds. Raises ``ObjectNotFound``."""
     if not _ID.fullmatch(segment):

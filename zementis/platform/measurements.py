@@ -15,7 +15,7 @@ from zementis.devices.measurements import NewMeasurement
 from zementis.errors import Unprocessable
 from zementis.job_form import shown
 from zementis.platform import representations
-from zementis.platform.base import PlatformView, flag, identifier, instant, text
+from zementis.platform.base import PlatformView, flag, identifier, instant, root, text
 from zementis.platform.paging import PageRequest, collection
 
 MAX_BYTES = 32 * body.MEGABYTE
@@ -52,7 +52,7 @@ class MeasurementsView(PlatformView):
         """List measurements, the oldest first unless ``revert=true``."""
         page = PageRequest.of(request)
         wanted = _filter(request)
-        matching = measurement_queries.matching(wanted)
+        matching, server = measurement_queries.matching(wanted), root(request)
         rows = measurement_queries.in_order(
             matching, of_device=wanted.device is not None, newest_first=flag(request, "revert")
         )
@@ -62,7 +62,7 @@ class MeasurementsView(PlatformView):
             list(rows[page.offset : page.offset + page.size + 1]),
             page,
             count=matching.count,
-            render=lambda row: representations.measurement(request, measurement_queries.stored(row)),
+            render=lambda row: representations.measurement(server, measurement_queries.stored(row)),
         )
         return self.answer(request, data, kind="measurementcollection")
 
@@ -80,8 +80,9 @@ class MeasurementsView(PlatformView):
             raise Unprocessable(f"The source of a measurement does not exist: {error}") from error
         if not request.META.get("HTTP_ACCEPT", "").strip():
             return self.created(request, None, kind="measurementcollection" if many else "measurement")
-        made = [_as_stored(number, item) for number, item in zip(ids, new, strict=True)]
-        rendered = [representations.measurement(request, item) for item in made]
+        server = root(request)
+        made = (_as_stored(number, item) for number, item in zip(ids, new, strict=True))
+        rendered = [representations.measurement(server, item) for item in made]
         if many:
             return self.created(request, {"measurements": rendered}, kind="measurementcollection")
         return self.created(request, rendered[0], kind="measurement", location=rendered[0]["self"])
@@ -104,7 +105,7 @@ class MeasurementView(PlatformView):
     def get(self, request: Request, measurement: str) -> Response:
         """Return a measurement."""
         found = measurement_queries.get(_number(measurement))
-        return self.answer(request, representations.measurement(request, found), kind="measurement")
+        return self.answer(request, representations.measurement(root(request), found), kind="measurement")
 
     def delete(self, request: Request, measurement: str) -> Response:
         """Delete a measurement."""

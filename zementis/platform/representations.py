@@ -90,8 +90,8 @@ def _references(
     return found
 
 
-def measurement(request: Request, stored: StoredMeasurement) -> dict[str, Any]:
-    """Return a measurement with its values put back into their fragments."""
+def measurement(server: str, stored: StoredMeasurement) -> dict[str, Any]:
+    """Return a measurement with its values put back into their fragments. ``server``: this one's address."""
     fragments: dict[str, Any] = {
         name: dict(content) if isinstance(content, dict) else content for name, content in (stored.extra or {}).items()
     }
@@ -107,8 +107,8 @@ def measurement(request: Request, stored: StoredMeasurement) -> dict[str, Any]:
         }
     return {
         "id": str(stored.id),
-        "self": url(request, f"{MEASUREMENTS}/{stored.id}"),
-        "source": {"id": str(stored.device), "self": object_url(request, stored.device)},
+        "self": f"{server}{MEASUREMENTS}/{stored.id}",
+        "source": {"id": str(stored.device), "self": f"{server}{OBJECTS}/{stored.device}"},
         "type": stored.type,
         "time": instants.with_milliseconds(stored.time),
         **fragments,

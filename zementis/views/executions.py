@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from django.http import Http404, HttpResponseBase
 from rest_framework.exceptions import ParseError
@@ -15,11 +15,9 @@ from scheduler.models import Execution, Job
 from zementis import inference_pages, instants, serializers
 from zementis.arguments import Arguments
 from zementis.job_form import shown
+from zementis.page_decoding import Page
 from zementis.views.base import dumps, positive, streamed, streamed_list
 from zementis.views.jobs import JobScopedView, find_job
-
-if TYPE_CHECKING:
-    from zementis.page_encoding import Page
 
 _NUMBER = re.compile(r"[1-9][0-9]{0,18}")
 _LAST_PAGE = 2**31 - 1

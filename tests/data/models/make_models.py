@@ -2,8 +2,10 @@
 
 ``python tests/data/models/make_models.py`` needs the development dependencies. Every model is fitted on made-up
 numbers and written by a real exporter; ``expected.npz`` holds, for each, 300 rows and the estimator's own answers:
-``<model>|in|<column>`` and ``<model>|out|<output>``. `scorecard.pmml` is written by hand after the PMML 4.4 standard,
-since no exporter at hand writes one, and its answers are summed up here in plain Python.
+``<model>|in|<column>`` and ``<model>|out|<output>``. Of four model classes no exporter at hand writes a file that says
+what the estimator says. They follow the PMML 4.4 standard: a rule set and a general regression are written here from
+fitted estimators, an anomaly detection around an exported forest, and `scorecard.pmml` is written by hand, its answers
+summed up in plain Python.
 """
 
 from __future__ import annotations
@@ -309,6 +311,156 @@ def onnx_models() -> None:
     keep("onnx_named_columns", rows.astype(np.float64), {"variable": model.predict(rows)})
 
 
+def more_onnx_models() -> None:
+    """Write ONNX models of the other classes of estimators."""
+    from skl2onnx import to_onnx
+    from sklearn.cluster import KMeans
+    from sklearn.ensemble import GradientBoostingClassifier, GradientBoostingRegressor
+    from sklearn.linear_model import LinearRegression
+    from sklearn.naive_bayes import GaussianNB
+    from sklearn.neural_network import MLPClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+    from sklearn.svm import SVR
+    from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+    training, asked = (frame.astype(np.float32).to_numpy() for frame in (TRAINING, ROWS_ASKED))
+    columns = pd.DataFrame(asked.astype(np.float64), columns=[f"X[{place}]" for place in range(4)])
+    regressions = {
+        "linear_regression": LinearRegression(),
+        "decision_tree_regression": DecisionTreeRegressor(max_depth=5, random_state=SEED),
+        "gradient_boosting_regression": GradientBoostingRegressor(n_estimators=30, random_state=SEED),
+        "support_vector_regression": make_pipeline(StandardScaler(), SVR(C=10.0)),
+    }
+    classifications = {
+        "decision_tree_classification": DecisionTreeClassifier(max_depth=5, random_state=SEED),
+        "gradient_boosting_classification": GradientBoostingClassifier(n_estimators=10, random_state=SEED),
+        "naive_bayes": GaussianNB(),
+        "neural_network_classification": make_pipeline(
+            StandardScaler(), MLPClassifier(hidden_layer_sizes=(8,), max_iter=2000, random_state=SEED)
+        ),
+    }
+    answers: dict[str, tuple[Any, Answers]] = {}
+    for name, model in regressions.items():
+        model.fit(training, load_of(TRAINING))
+        answers[name] = model, {"variable": model.predict(asked)}
+    for name, model in classifications.items():
+        model.fit(training, state_of(TRAINING))
+        answers[name] = model, classes(model, asked)
+    clusters = make_pipeline(StandardScaler(), KMeans(4, random_state=SEED, n_init=3)).fit(training)
+    answers["k_means"] = clusters, {"label": clusters.predict(asked)}
+    for name, (model, found) in answers.items():
+        graph = to_onnx(model, training[:1], target_opset={"": 17, "ai.onnx.ml": 3})
+        (FOLDER / f"onnx_{name}.onnx").write_bytes(graph.SerializeToString())
+        keep(f"onnx_{name}", columns, found)
+
+
+def _document(title: str, names: list[str], model: str, target: str = "") -> str:
+    fields = "\n".join(f'<DataField name="{name}" optype="continuous" dataType="double"/>' for name in names)
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>\n<PMML version="4.4" xmlns="http://www.dmg.org/PMML-4_4">\n'
+        f'<Header description="{title}"/>\n<DataDictionary>\n{fields}\n{target}</DataDictionary>\n{model}\n</PMML>\n'
+    )
+
+
+def general_regression() -> None:
+    """Write a GeneralRegressionModel with the coefficients of a Poisson regression, whose link is the logarithm."""
+    from sklearn.linear_model import PoissonRegressor
+
+    names = ["vibration", "current"]
+    model = PoissonRegressor(alpha=0.01).fit(TRAINING[names], np.rint(TRAINING["current"]))
+    parameters = [("p0", float(model.intercept_)), *((f"p{n}", float(c)) for n, c in enumerate(model.coef_, start=1))]
+    body = "\n".join(
+        [
+            '<GeneralRegressionModel modelName="Counts" functionName="regression" modelType="generalizedLinear"'
+            ' linkFunction="log">',
+            "<MiningSchema>",
+            *(f'<MiningField name="{name}"/>' for name in names),
+            '<MiningField name="count" usageType="target"/>',
+            "</MiningSchema>",
+            '<Output><OutputField name="count" feature="predictedValue" dataType="double" optype="continuous"/>',
+            "</Output>",
+            "<ParameterList>",
+            *(f'<Parameter name="{name}" label="{name}"/>' for name, _ in parameters),
+            "</ParameterList>",
+            "<CovariateList>",
+            *(f'<Predictor name="{name}"/>' for name in names),
+            "</CovariateList>",
+            "<PPMatrix>",
+            *(
+                f'<PPCell value="1" predictorName="{name}" parameterName="p{n}"/>'
+                for n, name in enumerate(names, start=1)
+            ),
+            "</PPMatrix>",
+            "<ParamMatrix>",
+            *(f'<PCell parameterName="{name}" beta="{value!r}" df="1"/>' for name, value in parameters),
+            "</ParamMatrix>",
+            "</GeneralRegressionModel>",
+        ]
+    )
+    target = '<DataField name="count" optype="continuous" dataType="double"/>\n'
+    (FOLDER / "general_regression.pmml").write_text(_document("Counts", names, body, target))
+    keep("general_regression", ROWS_ASKED[names], {"count": model.predict(ROWS_ASKED[names])})
+
+
+def rule_set() -> None:
+    """Write a RuleSetModel with a rule for each leaf of a decision tree."""
+    from sklearn.tree import DecisionTreeClassifier
+
+    model = DecisionTreeClassifier(max_depth=4, random_state=SEED).fit(TRAINING, state_of(TRAINING))
+    tree, rules = model.tree_, []
+
+    def walk(node: int, tests: list[str]) -> None:
+        if tree.children_left[node] == -1:
+            score = model.classes_[int(np.argmax(tree.value[node]))]
+            rules.append(
+                f'<SimpleRule id="{len(rules) + 1}" score="{score}" confidence="1">'
+                f'<CompoundPredicate booleanOperator="and">{"".join(tests)}</CompoundPredicate></SimpleRule>'
+            )
+            return
+        field, value = COLUMNS[tree.feature[node]], float(tree.threshold[node])
+        for child, operator in ((tree.children_left[node], "lessOrEqual"), (tree.children_right[node], "greaterThan")):
+            walk(child, [*tests, f'<SimplePredicate field="{field}" operator="{operator}" value="{value!r}"/>'])
+
+    walk(0, [])
+    body = "\n".join(
+        [
+            '<RuleSetModel modelName="States" functionName="classification" algorithmName="decision tree">',
+            "<MiningSchema>",
+            *(f'<MiningField name="{name}"/>' for name in COLUMNS),
+            '<MiningField name="state" usageType="target"/>',
+            "</MiningSchema>",
+            '<RuleSet defaultScore="idle"><RuleSelectionMethod criterion="firstHit"/>',
+            *rules,
+            "</RuleSet>",
+            "</RuleSetModel>",
+        ]
+    )
+    values = "".join(f'<Value value="{label}"/>' for label in model.classes_)
+    target = f'<DataField name="state" optype="categorical" dataType="string">{values}</DataField>\n'
+    (FOLDER / "rule_set.pmml").write_text(_document("States", COLUMNS, body, target))
+    # The estimator compares in single precision.
+    asked = ROWS_ASKED.astype(np.float32).astype(np.float64)
+    keep("rule_set", asked, {"state": model.predict(asked).astype(str)})
+
+
+def anomaly_detection() -> None:
+    """Wrap the exported isolation forest, whose mean path lengths are right, into an AnomalyDetectionModel."""
+    from sklearn.ensemble import IsolationForest
+
+    model = IsolationForest(n_estimators=30, max_samples=64, random_state=SEED).fit(TRAINING)
+    head, _, rest = (FOLDER / "isolation_forest.pmml").read_text().partition("<MiningModel")
+    schema = rest[rest.index("<MiningSchema>") : rest.index("</MiningSchema>") + len("</MiningSchema>")]
+    trees = rest[rest.index("<Segmentation") : rest.index("</MiningModel>")]
+    (FOLDER / "anomaly_detection.pmml").write_text(
+        f'{head}<AnomalyDetectionModel functionName="regression" algorithmType="iforest" sampleDataSize="64">\n'
+        f'{schema}\n<Output>\n<OutputField name="anomalyScore" optype="continuous" dataType="double"'
+        ' feature="predictedValue"/>\n</Output>\n<MiningModel functionName="regression">\n'
+        f"{schema}\n{trees}</MiningModel>\n</AnomalyDetectionModel>\n</PMML>\n"
+    )
+    keep("anomaly_detection", ROWS_ASKED, {"anomalyScore": -model.score_samples(ROWS_ASKED)})
+
+
 def scorecard() -> None:
     """Note the answers of the hand-written scorecard."""
     asked = ROWS_ASKED[["temperature", "current"]]
@@ -325,6 +477,10 @@ def main() -> None:
     pmml_models()
     nyoka_model()
     onnx_models()
+    more_onnx_models()
+    general_regression()
+    rule_set()
+    anomaly_detection()
     scorecard()
     np.savez_compressed(FOLDER / "expected.npz", allow_pickle=False, **expected)  # type: ignore[arg-type]
     sys.stdout.write(f"{len(list(FOLDER.glob('*.pmml')))} PMML, {len(list(FOLDER.glob('*.onnx')))} ONNX\n")

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from tests.zementis.devices.reading import apart
 from tests.zementis.factories import NOON, a_device, a_measurement, many_motions, store
 from zementis import exact_arrays
 from zementis.arguments import SeriesName, Window
@@ -45,7 +46,7 @@ def seconds(place: float) -> Any:
 def read(*devices: int, series: tuple[SeriesName, ...] = (X, Y), window: Window = DAY, limit: int = 7) -> list[Any]:
     """All rows as (device, instant, values as text), as a run gets them."""
     found = []
-    for device, chunk in LocalSource().measurements(devices, series=series, window=window, limit=limit):
+    for device, chunk in apart(LocalSource().measurements(devices, series=series, window=window, limit=limit)):
         if chunk is not None:
             assert 0 < len(chunk.times) <= limit
             rows = zip(chunk.times.tolist(), *(column.tolist() for column in chunk.columns), strict=True)
@@ -147,7 +148,7 @@ def test_a_block_that_goes_while_a_window_is_read_is_read_from_its_rows() -> Non
     store(*(a_measurement(device, time=seconds(place), c8y_A__x=place) for place in range(64)))
     blocks.pack_all()
     assert MeasurementBlock.objects.count() == 8
-    reading = LocalSource().measurements([device], series=[X], window=DAY, limit=8)
+    reading = apart(LocalSource().measurements([device], series=[X], window=DAY, limit=8))
     first = next(reading)[1]
     MeasurementBlock.objects.all().delete()
     rest = [chunk for _, chunk in reading if chunk is not None]

@@ -10,6 +10,7 @@ from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.contrib.auth.models import User
 
 from tests.processes import Processes
+from tests.zementis.devices.reading import apart
 from tests.zementis.factories import NOON, a_device, a_group, a_measurement, many_motions, motion, store
 from zementis.arguments import SeriesName, Window
 from zementis.devices import DataSource, DataSourceError, Target, managed_objects
@@ -42,7 +43,7 @@ def rows(
 ) -> list[tuple[float | None, ...]]:
     """All rows as (seconds after noon, values), None for missing."""
     found: list[tuple[float | None, ...]] = []
-    for of, chunk in source.measurements([device], series=series, window=window, limit=limit):
+    for of, chunk in apart(source.measurements([device], series=series, window=window, limit=limit)):
         assert of == device
         if chunk is None:
             continue
@@ -144,7 +145,7 @@ def test_devices_come_one_after_the_other_each_with_its_end(source: DataSource) 
         store(*(a_measurement(device, time=NOON + timedelta(seconds=s), c8y_A__x=float(place)) for s in range(place)))
     seen = [
         (device, None if chunk is None else len(chunk.times))
-        for device, chunk in source.measurements(devices, series=[X], window=HOUR, limit=5 * 32)
+        for device, chunk in apart(source.measurements(devices, series=[X], window=HOUR, limit=5 * 32))
     ]
     assert [device for device, count in seen if count is None] == devices
     assert sorted(seen, key=lambda pair: devices.index(pair[0])) == seen

@@ -21,6 +21,7 @@ PYPMML = {
     "support_vector_regression": 1e-11,
     "neural_network_regression": 1e-12,
     "neural_network_classification": 1e-13,
+    "general_regression": 1e-12,
     "scorecard": 0.0,
 }
 TREES = {
@@ -36,12 +37,22 @@ TREES = {
     "hist_gradient_boosting_missing": 1e-12,
     "hist_gradient_boosting_binary": 1e-14,
     "isolation_forest": 1e-14,
+    "anomaly_detection": 1e-14,
 }
 # Single precision has seven digits; the regressions' values are about 30.
 ONNX = {
     "onnx_neural_network": 1e-5,
+    "onnx_neural_network_classification": 1e-6,
+    "onnx_linear_regression": 1e-5,
     "onnx_imputed_regression": 1e-5,
     "onnx_named_columns": 1e-5,
+    "onnx_decision_tree_regression": 1e-5,
+    "onnx_decision_tree_classification": 1e-6,
+    "onnx_gradient_boosting_regression": 1e-5,
+    "onnx_gradient_boosting_classification": 1e-6,
+    "onnx_support_vector_regression": 1e-4,
+    "onnx_naive_bayes": 1e-5,
+    "onnx_k_means": 0.0,
     "onnx_random_forest_regression": 1e-5,
     "onnx_random_forest_classification": 1e-6,
     "onnx_logistic_regression": 1e-6,
@@ -69,9 +80,10 @@ def test_clusters_are_those_of_the_estimator() -> None:
     assert answers["cluster"].tolist() == [str(label) for label in samples.answered("k_means")["cluster"]]
 
 
-def test_classes_of_a_support_vector_machine_are_those_of_the_estimator() -> None:
-    answers = samples.scorer("support_vector_classification").score(samples.asked("support_vector_classification"))
-    assert answers["predicted_state"].tolist() == samples.answered("support_vector_classification")["state"].tolist()
+@pytest.mark.parametrize("name", ["support_vector_classification", "rule_set"])
+def test_classes_are_those_of_the_estimator(name: str) -> None:
+    answers = samples.scorer(name).score(samples.asked(name))
+    assert answers["predicted_state"].tolist() == samples.answered(name)["state"].tolist()
 
 
 def test_a_row_on_a_split_takes_the_branch_the_estimator_takes() -> None:
