@@ -279,7 +279,7 @@ def _worker_memory(rig: Rig, case: Case, count: int, devices: int) -> dict[str, 
         raise RuntimeError(f"the run ended {Status(ended.status).label}: {ended.messages}")
     peak = worker.peak_megabytes
     worker.stop()
-    page = _asked(rig, job.number, ended.number)
+    page = _asked(rig, job.number, ended.number or 1)
     _cleared()
     line: dict[str, Any] = {
         "model": case.title,

@@ -24,7 +24,6 @@ ROWS_PER_PAGE = 2000
 _COMPRESSION = 1
 _SAMPLE = 512
 _WORTH_IT = 0.9
-_FEW_WORDS = 8
 
 
 @dataclass(frozen=True)
@@ -135,21 +134,24 @@ class _Piece(Protocol):
 
 @dataclass(frozen=True)
 class _Instants:
-    """Instants of one device or several. ``turns``: how often the pace has changed before each place."""
+    """Instants of one device or several. ``turns``: how often the pace changed before each place, None for never."""
 
     times: Column
-    turns: Column
+    turns: Column | None
 
     @classmethod
     def of(cls, times: Column) -> _Instants:
         times = np.ascontiguousarray(times, dtype="<i8")
         steps = times[1:] - times[:-1]
+        changes = steps[1:] != steps[:-1]
+        if not changes.any():
+            return cls(times, None)
         turns = np.zeros(len(times), dtype=np.int64)
-        np.cumsum(steps[1:] != steps[:-1], out=turns[2:])
+        np.cumsum(changes, out=turns[2:])
         return cls(times, turns)
 
     def part(self, first: int, last: int) -> tuple[str, str, list[bytes]]:
-        if last - first > 1 and self.turns[first + 1] == self.turns[last - 1]:
+        if last - first > 1 and (self.turns is None or self.turns[first + 1] == self.turns[last - 1]):
             start = int(self.times[first])
             return "n", f'["s",{start},{int(self.times[first + 1]) - start}]', [b""]
         written = exact_arrays.integers(self.times[first:last])
@@ -212,32 +214,29 @@ def _written(column: Column) -> _Piece:
     return _words(column)
 
 
+class _Codes(dict[str, int]):
+    """Numbers texts in the order in which they are first asked for; for anything else it raises ``TypeError``."""
+
+    def __missing__(self, word: str) -> int:
+        # A boolean and a number may be equal, and then one would be taken for the other.
+        if type(word) is not str:
+            raise TypeError
+        number = self[word] = len(self)
+        return number
+
+
 def _words(column: Column) -> _Words:
-    found = _few_words(column)
-    if found is not None:
-        return found
-    # A boolean and a number may be equal; as keys they must not be taken for each other.
-    codes: dict[Any, int] = {}
-    numbers = [codes.setdefault((type(value), value), len(codes)) for value in column.tolist()]
-    words = [value for _, value in codes]
+    values = column.tolist()
+    try:
+        texts = _Codes()
+        numbers = np.fromiter(map(texts.__getitem__, values), dtype="<u4", count=len(values))
+        words: list[Any] = list(texts)
+    except TypeError:
+        codes: dict[Any, int] = {}
+        numbers = np.array([codes.setdefault((type(value), value), len(codes)) for value in values], dtype="<u4")
+        words = [value for _, value in codes]
     narrowest = next(dtype for dtype in ("<u1", "<u2", "<u4") if len(words) <= 1 << 8 * np.dtype(dtype).itemsize)
-    return _Words(np.array(numbers, dtype=narrowest), words)
-
-
-def _few_words(column: Column) -> _Words | None:
-    """Return a column of a few texts, as labels are, without a Python object per row; None where it is another."""
-    codes = np.empty(len(column), dtype=np.uint8)
-    words: list[Any] = []
-    rest = np.arange(len(column))
-    while len(rest):
-        word = column[rest[0]]
-        if not isinstance(word, str) or len(words) == _FEW_WORDS:
-            return None
-        same = column[rest] == word
-        codes[rest[same]] = len(words)
-        words.append(word)
-        rest = rest[~same]
-    return _Words(codes, words)
+    return _Words(numbers.astype(narrowest, copy=False), words)
 
 
 def _joined(parts: list[Column]) -> Column:

@@ -189,7 +189,8 @@ class _Scan:
         self._seen[piece.device] = self._seen.get(piece.device, 0) + rows
         self._batch.append(piece)
         self._batch_rows += rows
-        if self._batch_rows >= CHUNK_ROWS or len(self._batch) >= _MOST_PIECES:
+        # Half a chunk is enough: two would have to be joined first.
+        if self._batch_rows >= CHUNK_ROWS // 2 or len(self._batch) >= _MOST_PIECES:
             self._hand_over()
 
     def _hand_over(self) -> None:

@@ -110,9 +110,10 @@ class OnnxScorer:
             return None
         parts: list[list[Column]] = []
         for start in range(0, len(plain[0]), CHUNK_ROWS):
-            with np.errstate(over="ignore"):
+            with np.errstate(over="ignore", invalid="ignore"):
                 feed = self._feed([column[start : start + CHUNK_ROWS] for column in plain])
-            if not all(np.isfinite(block).all() for block in feed.values()):
+                finite = all(np.isfinite(block.sum()) or np.isfinite(block).all() for block in feed.values())
+            if not finite:
                 return None
             parts.append(self._run(feed, len(plain[0][start : start + CHUNK_ROWS])))
         return parts
@@ -248,8 +249,11 @@ def _probe(tensor: _Input, rows: int) -> Any:
 
 def _typed(column: Column, kind: str) -> Column:
     if kind in {"DOUBLE", "FLOAT"}:
-        finite = np.isfinite(column)
-        return np.ascontiguousarray(column) if finite.all() else np.where(finite, column, column.dtype.type(np.nan))
+        column = np.ascontiguousarray(column)
+        with np.errstate(over="ignore", invalid="ignore"):
+            total = column.sum()
+        # Where the sum of all is finite, so is each.
+        return column if np.isfinite(total) else np.where(np.isfinite(column), column, column.dtype.type(np.nan))
     if kind == "INTEGER":
         return column.astype(np.int64)
     return column.astype(bool if kind == "BOOLEAN" else object, copy=False)

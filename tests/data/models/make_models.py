@@ -408,7 +408,8 @@ def rule_set() -> None:
     from sklearn.tree import DecisionTreeClassifier
 
     model = DecisionTreeClassifier(max_depth=4, random_state=SEED).fit(TRAINING, state_of(TRAINING))
-    tree, rules = model.tree_, []
+    tree = model.tree_
+    rules: list[str] = []
 
     def walk(node: int, tests: list[str]) -> None:
         if tree.children_left[node] == -1:
@@ -456,7 +457,8 @@ def anomaly_detection() -> None:
         f'{head}<AnomalyDetectionModel functionName="regression" algorithmType="iforest" sampleDataSize="64">\n'
         f'{schema}\n<Output>\n<OutputField name="anomalyScore" optype="continuous" dataType="double"'
         ' feature="predictedValue"/>\n</Output>\n<MiningModel functionName="regression">\n'
-        f"{schema}\n{trees}</MiningModel>\n</AnomalyDetectionModel>\n</PMML>\n"
+        f'{schema}\n<Output>\n<OutputField name="length" optype="continuous" dataType="double"'
+        f' feature="predictedValue"/>\n</Output>\n{trees}</MiningModel>\n</AnomalyDetectionModel>\n</PMML>\n'
     )
     keep("anomaly_detection", ROWS_ASKED, {"anomalyScore": -model.score_samples(ROWS_ASKED)})
 
