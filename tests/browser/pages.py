@@ -46,7 +46,6 @@ PAGES = {
     "services": "/admin/voltmx/service/",
     "service": "/admin/voltmx/service/1/change/",
     "sessions": "/admin/voltmx/accountsession/",
-    "second factor": "/admin/second-factor/",
     "second factors": "/admin/accounts/secondfactor/",
     "identities": "/admin/accounts/identity/",
     "tokens": "/admin/accounts/apitoken/",

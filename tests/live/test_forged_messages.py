@@ -42,7 +42,7 @@ def test_junk_forgeries_and_replays_stop_no_worker_and_start_nothing(processes: 
     workers = [processes.worker(), processes.worker(queues="inference", pool="prefork", concurrency=1)]
     wait_for(lambda: refused().get("replay", 0) == 2, deadline=60, what="two copies refused")
     [once] = Execution.objects.filter(job=asked)
-    ended(queued.pk, once.pk)
+    ended(queued.pk, once.pk, deadline=60)
     wait_for(
         lambda: [broker.llen("services"), broker.llen("inference"), broker.hlen("unacked")] == [0, 0, 0],
         deadline=60,
@@ -75,7 +75,7 @@ def test_runs_go_through_a_redis_with_password_and_tls_and_a_worker_that_trusts_
             # What this process told its own Redis never comes; the sweep tells the right one.
             processes.beats(1, **secure)
             processes.worker(**secure)
-            ended(asked.pk)
+            ended(asked.pk, deadline=60)
             asked.refresh_from_db()
     assert login.startswith(":")
     assert str(stranger.pid) not in (asked.worker or "")
