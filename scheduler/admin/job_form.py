@@ -107,7 +107,7 @@ class JobForm(forms.ModelForm):  # type: ignore[type-arg]
     def _show_stored(self) -> None:
         self.shown = words.shown_arguments(self.instance)
         self.initial["version"] = self.instance.version
-        self.fields["arguments"].widget.kind = self.instance.kind  # type: ignore[attr-defined]
+        self.fields["arguments"].widget.kind = self.instance.kind
         if self.shown is None:
             self.fields["arguments"].disabled = True
             self.fields["arguments"].help_text = "No installed application knows this kind of job."

@@ -19,8 +19,8 @@ from tests.processes import ROOT
 
 @pytest.fixture(scope="package")
 def stack() -> Iterator[Stack]:
-    """The demo's stack, in which people may set up a second factor."""
-    with stacks.stack(MFA="optional") as running:
+    """The demo's stack."""
+    with stacks.stack() as running:
         yield running
 
 

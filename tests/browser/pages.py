@@ -53,7 +53,6 @@ PAGES = {
     "audit": "/admin/accounts/auditentry/",
     "users": "/admin/auth/user/",
     "user": "/admin/auth/user/1/change/",
-    "second factor": "/admin/second-factor/",
     "new password": "/admin/password_change/",
     "groups": "/admin/auth/group/",
 }

@@ -114,3 +114,38 @@ def test_a_refresh_of_the_dashboard_keeps_the_focus(page: Page, places: dict[str
     link.focus()
     page.evaluate("window.refreshed")
     expect(link).to_be_focused()
+
+
+def test_the_themes_own_controls_work_without_eval(page: Page) -> None:
+    page.goto("/admin/scheduler/job/")
+    filters = page.locator("#changelist-filter")
+    page.locator("[x-on\\:click='filterOpen = true']").click()
+    expect(filters).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(filters).to_be_hidden()
+    page.locator("[x-on\\:click^=openUserLinks]").click()
+    expect(page.get_by_role("button", name="Log out")).to_be_visible()
+    search = page.locator("#nav-filter")
+    search.press_sequentially("calendar")
+    expect(page.locator("[x-show=openSearchResults]").get_by_role("link", name="Calendars")).to_be_visible()
+    search.press("Escape")
+    expect(search).to_have_value("")
+    page.set_viewport_size(PHONE)
+    expect(page.get_by_role("link", name="APIs")).to_be_hidden()
+    page.locator("[x-on\\:click^=sidebarMobileOpen]:visible").click()
+    page.get_by_role("link", name="APIs").click()
+    operation = page.locator(".opblock-tag").first
+    operation.click()
+    expect(page.locator(".opblock").first).to_be_visible()
+
+
+def test_an_example_of_arguments_is_taken_over(page: Page) -> None:
+    page.goto("/admin/scheduler/job/add/")
+    example = page.locator("[data-example]:visible")
+    for kind in ("Volt MX Foundry service", "Zementis scoring"):
+        page.get_by_label("Kind").select_option(label=kind)
+        expect(example).to_have_count(1)
+        expect(example).to_contain_text(f"Example: {kind}")
+    example.locator("summary").click()
+    example.get_by_role("button", name="Use it").click()
+    expect(page.get_by_label("Arguments")).to_have_value(re.compile("data_from_previous_seconds"))
