@@ -36,5 +36,5 @@ ENV PATH=/venv/bin:$PATH \
     PYTHONUNBUFFERED=1
 USER 10001
 EXPOSE 8000
-CMD ["gunicorn", "jobsite.wsgi", "--bind", "0.0.0.0:8000", "--worker-class", "gthread", "--workers", "2", \
-     "--threads", "16", "--limit-request-line", "8190", "--no-control-socket", "--worker-tmp-dir", "/dev/shm"]
+CMD ["python", "-m", "gunicorn", "--config", "python:jobsite.web.config", "jobsite.wsgi", "--bind", "0.0.0.0:8000", \
+     "--workers", "2", "--worker-tmp-dir", "/dev/shm"]

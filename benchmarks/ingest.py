@@ -142,8 +142,8 @@ def serve(rig: Rig, port: int) -> Process:
     """Start a web process as the stack does; return once it listens."""
     web = rig.start(
         "web",
-        *("-m", "gunicorn", "jobsite.wsgi", "--bind", f"127.0.0.1:{port}", "--no-control-socket"),
-        *("--worker-class", "gthread", "--threads", "16"),
+        *("-m", "gunicorn", "--config", "python:jobsite.web.config", "jobsite.wsgi"),
+        *("--bind", f"127.0.0.1:{port}", "--threads", "16"),
     )
     end = time.monotonic() + 30
     while time.monotonic() < end:

@@ -43,8 +43,8 @@ def main() -> None:
         port = _free_port()
         web = rig.start(
             "web",
-            *("-m", "gunicorn", "jobsite.wsgi", "--bind", f"127.0.0.1:{port}", "--no-control-socket"),
-            *("--worker-class", "gthread", "--threads", "16"),
+            *("-m", "gunicorn", "--config", "python:jobsite.web.config", "jobsite.wsgi"),
+            *("--bind", f"127.0.0.1:{port}", "--threads", "16"),
         )
         token = _log_in(port)
         rows = []

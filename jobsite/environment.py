@@ -88,6 +88,16 @@ class Environment:
             raise ImproperlyConfigured(f"{name}: expected {expected}.")
         return value
 
+    def rate(self, name: str, *, default: str) -> tuple[int, int]:
+        """So many in so many seconds, written `600/60`; `0` is (0, 1)."""
+        value = self.text(name, default=default)
+        expected = "a number, a slash and seconds up to 86400, such as 600/60, or 0"
+        count, _slash, seconds = ("0/1" if value == "0" else value).partition("/")
+        found = self._read(name, lambda: (int(count), int(seconds)), expected)
+        if not (0 <= found[0] <= 10**9 and 1 <= found[1] <= 86400):
+            raise ImproperlyConfigured(f"{name}: expected {expected}.")
+        return found
+
     def optional_integer(self, name: str, *, low: int, high: int) -> int | None:
         """A whole number from `low` to `high`, or None where the variable is not set."""
         return self.integer(name, default=low, low=low, high=high) if self.has(name) else None

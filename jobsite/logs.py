@@ -8,6 +8,7 @@ import json
 import logging
 import re
 from datetime import UTC, datetime
+from typing import Any
 
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", "data"}
 
@@ -15,6 +16,37 @@ _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime
 # `run.started kind=%s job=%s`, the verb maybe a parameter too: the names of the parameters are in the text.
 _TOLD = re.compile(r"(?:%s|[a-z_]+(?:\.[a-z_]+)+)(?: [a-z_]+=%[a-z])+")
 _NAME = re.compile(r" ([a-z_]+)=%")
+
+
+def configuration(*, level: str, form: str) -> dict[str, Any]:
+    """Return what `logging.config` takes: all lines to the standard error, in the ``form`` json or text."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"json": {"()": "jobsite.logs.JsonFormatter"}, "text": {"()": "jobsite.logs.TextFormatter"}},
+        "filters": {
+            "probes": {"()": "jobsite.logs.WithoutProbes"},
+            "request_id": {"()": "scheduler.request_id.RequestIdFilter"},
+        },
+        "handlers": {
+            "stderr": {"class": "logging.StreamHandler", "formatter": form, "filters": ["request_id"]},
+            "nowhere": {"class": "logging.NullHandler"},
+        },
+        "root": {"handlers": ["stderr"], "level": level},
+        "loggers": {
+            # Celery's line per task and Django's per request repeat what our own lines say.
+            "celery.worker.strategy": {"level": "WARNING"},
+            "celery.app.trace": {"level": "WARNING"},
+            "django.request": {"level": "ERROR", "filters": ["probes"]},
+            "django.server": {"level": "WARNING"},
+            # urllib3 logs whole addresses, credentials in their queries too, at its lowest level.
+            "urllib3": {"level": "WARNING"},
+            # Apprise logs what servers answered, who may say anything; what went wrong is told by the delivery.
+            "apprise": {"level": "WARNING", "handlers": ["nowhere"], "propagate": False},
+            # py4j logs whole payloads at its lower levels.
+            "py4j": {"level": "WARNING"},
+        },
+    }
 
 
 def context(record: logging.LogRecord) -> dict[str, object]:

@@ -145,6 +145,8 @@ class SchedulePreviewView(APIView):
             400: OpenApiResponse(_ERRORS, description="A parameter is missing or wrong."),
             401: OpenApiResponse(_ERRORS, description="No login of either surface."),
             403: OpenApiResponse(_ERRORS, description="Calendars are asked for by somebody who may not view them."),
+            429: OpenApiResponse(_ERRORS, description="Too many requests of the user or from the address."),
+            431: OpenApiResponse(_ERRORS, description="Too many or too large header fields."),
         },
     )
     def get(self, request: Request) -> Response:

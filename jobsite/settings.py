@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from jobsite import policy
+from jobsite import logs, policy
 from jobsite.environment import Environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -95,6 +95,7 @@ MIDDLEWARE = [
     "zementis.middleware.SurfaceErrorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "accounts.request_limits.RequestLimitsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -148,6 +149,7 @@ REST_FRAMEWORK = {
     # Each surface names its own vendor's scheme on its views; a view that forgets gets nobody in.
     "DEFAULT_AUTHENTICATION_CLASSES": [],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_THROTTLE_CLASSES": ["jobsite.throttle.UserThrottle"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "jobsite.openapi.SurfaceSchema",
 }
@@ -262,6 +264,7 @@ VOLTMX_MIN_INTERVAL_MINUTES = env.integer("VOLTMX_MIN_INTERVAL_MINUTES", default
 VOLTMX_TOKEN_SECONDS = env.integer("VOLTMX_TOKEN_SECONDS", default=3600, low=60, high=86400)
 # A login ends this long after its last refresh.
 VOLTMX_SESSION_SECONDS = env.integer("VOLTMX_SESSION_SECONDS", default=86400, low=60, high=31536000)
+# A body that came packed counts as it is unpacked, here and everywhere.
 VOLTMX_BODY_LIMIT_BYTES = env.integer("VOLTMX_BODY_LIMIT_BYTES", default=1 << 20, low=1024, high=1 << 26)
 # More servers of the registry, beside its rows: service=url or service:version=url.
 VOLTMX_SERVICES = env.addresses("VOLTMX_SERVICES", schemes=("http", "https"))
@@ -291,6 +294,12 @@ if ZEMENTIS_DATA_SOURCE == "cumulocity":
             raise ImproperlyConfigured(f"{_name}: ZEMENTIS_DATA_SOURCE=cumulocity needs it.")
 # What the local store's platform resources call their one tenant.
 ZEMENTIS_TENANT = env.text("ZEMENTIS_TENANT", default="jobsite")
+# A job or an object of the inventory; a batch of measurements, or records to score at once.
+ZEMENTIS_BODY_LIMIT_BYTES = env.integer("ZEMENTIS_BODY_LIMIT_BYTES", default=1 << 20, low=1024, high=1 << 26)
+ZEMENTIS_BATCH_LIMIT_BYTES = env.integer("ZEMENTIS_BATCH_LIMIT_BYTES", default=32 << 20, low=1024, high=1 << 28)
+# One answer of a tenant: as large, unpacked, and as long in coming.
+C8Y_RESPONSE_LIMIT_BYTES = env.integer("C8Y_RESPONSE_LIMIT_BYTES", default=64 << 20, low=1024, high=1 << 30)
+C8Y_RESPONSE_SECONDS = env.integer("C8Y_RESPONSE_SECONDS", default=300, low=1, high=86400)
 # Threads of one run that score while its own thread reads and writes the database.
 ZEMENTIS_SCORING_THREADS = env.integer("ZEMENTIS_SCORING_THREADS", default=1, low=1, high=64)
 # The heap of each Java process, in MB; read from the environment there, since the processes that inspect models know no
@@ -332,7 +341,29 @@ CONTENT_SECURITY_POLICY = policy.CONTENT_SECURITY_POLICY
 SECURITY_HEADERS = policy.HEADERS
 # Uploaded models are checked against their own limit; anything else larger than this is refused unread.
 DATA_UPLOAD_MAX_MEMORY_SIZE = env.integer("UPLOAD_LIMIT_BYTES", default=64 * 1024 * 1024, low=1024, high=1 << 31)
-DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
+FORM_FIELDS_LIMIT = env.integer("FORM_FIELDS_LIMIT", default=1000, low=10, high=100000)
+FORM_FILES_LIMIT = env.integer("FORM_FILES_LIMIT", default=10, low=1, high=1000)
+DATA_UPLOAD_MAX_NUMBER_FIELDS = FORM_FIELDS_LIMIT
+DATA_UPLOAD_MAX_NUMBER_FILES = FORM_FILES_LIMIT
+# JSON that clients send, wherever: levels of nesting, members and items together, characters of one number.
+JSON_DEPTH_LIMIT = env.integer("JSON_DEPTH_LIMIT", default=64, low=16, high=200)
+JSON_ELEMENTS_LIMIT = env.integer("JSON_ELEMENTS_LIMIT", default=2_000_000, low=1000, high=100_000_000)
+JSON_NUMBER_LIMIT = env.integer("JSON_NUMBER_LIMIT", default=400, low=64, high=4000)
+HEADERS_LIMIT = env.integer("HEADERS_LIMIT", default=100, low=20, high=1000)
+HEADERS_LIMIT_BYTES = env.integer("HEADERS_LIMIT_BYTES", default=32768, low=8192, high=262144)
+# Requests in seconds, such as 600/60; 0: any. Far beyond what one machine serves people, and below what starves them.
+RATE_LIMIT_PER_USER = env.rate("RATE_LIMIT_PER_USER", default="20000/60")
+RATE_LIMIT_PER_ADDRESS = env.rate("RATE_LIMIT_PER_ADDRESS", default="40000/60")
+
+# -- The web server --------------------------------------------------------------------------------------------------
+
+# How long a client may take to send the head of a request, its body, and to take the answer. It holds no thread
+# meanwhile; the bodies of all that are being sent may take so much memory and temporary files together, per process.
+HEAD_SECONDS = env.integer("HEAD_SECONDS", default=10, low=1, high=600)
+UPLOAD_SECONDS = env.integer("UPLOAD_SECONDS", default=300, low=1, high=86400)
+DOWNLOAD_SECONDS = env.integer("DOWNLOAD_SECONDS", default=300, low=1, high=86400)
+UPLOADS_LIMIT_BYTES = env.integer("UPLOADS_LIMIT_BYTES", default=512 << 20, low=1 << 20, high=1 << 40)
+WEB_CONNECTIONS = env.integer("WEB_CONNECTIONS", default=1000, low=20, high=50000)
 
 # How many logins may fail for one account before it has to wait, at all doors together; an address may five times that.
 LOGIN_ATTEMPTS = env.integer("LOGIN_ATTEMPTS", default=10, low=1, high=10000)
@@ -413,30 +444,4 @@ ALERTS_KEEP_DAYS = env.integer("ALERTS_KEEP_DAYS", default=90, low=1, high=3650)
 
 LOG_LEVEL = env.choice("LOG_LEVEL", default="info", options=("debug", "info", "warning", "error")).upper()
 LOG_FORMAT = env.choice("LOG_FORMAT", default="json" if PRODUCTION else "text", options=("json", "text"))
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"json": {"()": "jobsite.logs.JsonFormatter"}, "text": {"()": "jobsite.logs.TextFormatter"}},
-    "filters": {
-        "probes": {"()": "jobsite.logs.WithoutProbes"},
-        "request_id": {"()": "scheduler.request_id.RequestIdFilter"},
-    },
-    "handlers": {
-        "stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["request_id"]},
-        "nowhere": {"class": "logging.NullHandler"},
-    },
-    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
-    "loggers": {
-        # Celery's line per task and Django's per request repeat what our own lines say.
-        "celery.worker.strategy": {"level": "WARNING"},
-        "celery.app.trace": {"level": "WARNING"},
-        "django.request": {"level": "ERROR", "filters": ["probes"]},
-        "django.server": {"level": "WARNING"},
-        # urllib3 logs whole addresses, credentials in their queries too, at its lowest level.
-        "urllib3": {"level": "WARNING"},
-        # Apprise logs what servers answered, who may say anything; what went wrong is told by the delivery.
-        "apprise": {"level": "WARNING", "handlers": ["nowhere"], "propagate": False},
-        # py4j logs whole payloads at its lower levels.
-        "py4j": {"level": "WARNING"},
-    },
-}
+LOGGING = logs.configuration(level=LOG_LEVEL, form=LOG_FORMAT)

@@ -23,6 +23,7 @@ from urllib3.poolmanager import PoolManager
 from scheduler.addresses import Rules
 
 _local = threading.local()
+_PIECE = 1 << 16
 
 
 class Line:
@@ -64,6 +65,48 @@ def session(rules: Rules) -> requests.Session:
             found.mount(scheme, _GuardedAdapter(rules))
         sessions[rules] = found
     return found
+
+
+class AnswerTooLarge(ValueError):
+    """A server's answer is larger, unpacked, than whoever asked takes."""
+
+
+class AnswerTooSlow(TimeoutError):
+    """A server's answer did not come within the time that whoever asked has."""
+
+
+def content_of(response: requests.Response, *, limit: int, seconds: float) -> bytes:
+    """Return the body of an answer that was asked for with ``stream``, unpacked piece by piece.
+
+    Raises ``AnswerTooLarge`` beyond ``limit`` bytes, unpacked, and ``AnswerTooSlow`` after ``seconds`` in all, also
+    where bytes drip in too often for any time-out of a read; else what ``requests`` raises.
+    """
+    late = threading.Event()
+
+    def cut() -> None:
+        late.set()
+        with suppress(Exception):
+            # Wakes whoever reads, in another thread.
+            response.raw.shutdown()
+
+    timer = threading.Timer(seconds, cut)
+    timer.daemon = True
+    timer.start()
+    body = bytearray()
+    try:
+        for piece in response.iter_content(_PIECE):
+            body += piece
+            if len(body) > limit:
+                raise AnswerTooLarge(f"an answer of more than {limit} bytes")
+    except requests.RequestException:
+        if not late.is_set():
+            raise
+    finally:
+        timer.cancel()
+    if late.is_set():
+        # One without a length ends like any other when it is cut.
+        raise AnswerTooSlow(f"an answer that takes longer than {seconds:g} s")
+    return bytes(body)
 
 
 def use_line(line: Line | None) -> None:

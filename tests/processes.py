@@ -183,7 +183,7 @@ class Processes:
     def web(self, **environment: str) -> tuple[LiveProcess, str]:
         """A web server that answers, and its address."""
         port = free_port()
-        options = ["--bind", f"127.0.0.1:{port}", "--worker-class", "gthread", "--threads", "4"]
+        options = ["--config", "python:jobsite.web.config", "--bind", f"127.0.0.1:{port}", "--threads", "4"]
         process = self.start("-m", "gunicorn", "jobsite.wsgi", *options, **environment)
         process.wait_for_line(r"Booting worker")
         return process, f"http://127.0.0.1:{port}"

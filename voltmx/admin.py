@@ -23,9 +23,9 @@ from unfold.widgets import (
 )
 
 from scheduler import deeds
+from scheduler.strict_json import UnreadableJson, read_storable
 from voltmx import registry
 from voltmx.arguments import Arguments, ServiceType, read
-from voltmx.jsontext import UnreadableJson, loads
 from voltmx.models import AccountSession, Service
 from voltmx.reading import Problems
 
@@ -92,7 +92,7 @@ class TrialForm(forms.Form):
         """Return the arguments of the call; None, with the form's errors told, where they are no good."""
         fields = dict(self.cleaned_data)
         try:
-            fields["requestheaderMap"] = loads(fields["requestheaderMap"] or "{}")
+            fields["requestheaderMap"] = read_storable(fields["requestheaderMap"] or "{}")
             return read(
                 {"jobServiceInfo": {**fields, "serviceName": service.name, "serviceExecutionType": "SERVER_URL"}}
             )

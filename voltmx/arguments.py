@@ -16,7 +16,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
-from voltmx.jsontext import UnreadableJson, dumps, loads
+from scheduler.strict_json import UnreadableJson, dumps, read_storable
 from voltmx.reading import Problems, Reader
 from voltmx.secret import MASK, Secret, is_credential
 
@@ -252,7 +252,7 @@ def read(wire: Mapping[str, Any], *, kept: Arguments | None = None) -> Arguments
         mail_on_failure=mails,
         frequency_info=frequency_info,
     )
-    if not arguments.sends_json and not isinstance(loads(post_data or "{}"), dict):
+    if not arguments.sends_json and not isinstance(read_storable(post_data or "{}"), dict):
         info.refuse("postData", "must be a JSON object where it is sent as form fields")
     problems.raise_any()
     return arguments
@@ -322,7 +322,7 @@ def _post_data(info: Reader) -> str:
         info.refuse("postData", "must be a JSON string or an object")
         return ""
     try:
-        loads(value)
+        read_storable(value)
     except UnreadableJson as error:
         info.refuse("postData", f"must hold JSON: {error.problem}")
         return ""
@@ -392,7 +392,7 @@ def _opened(stored: Mapping[str, Any]) -> dict[str, Any]:
         whole["jobServiceInfo"] = opened
     if isinstance(text := whole.get("jobFrequencyInfo"), str):
         with suppress(UnreadableJson):
-            whole["jobFrequencyInfo"] = loads(text)
+            whole["jobFrequencyInfo"] = read_storable(text)
     return whole
 
 

@@ -7,11 +7,13 @@ from typing import Any
 
 import requests
 
-from voltmx.jsontext import UnreadableJson, loads
+from scheduler import transport
+from scheduler.strict_json import ANSWERS, UnreadableJson, read_storable
 
 _TIMEOUT = (10, 60)
+# For one answer as a whole, however it drips.
+_LONGEST_SECONDS = 600.0
 _LARGEST_ANSWER = 256 << 20
-_PIECE = 1 << 16
 
 
 class ConsoleError(Exception):
@@ -60,24 +62,24 @@ class Console:
                 stream=True,
                 **options,
             ) as response:
-                body = bytearray()
-                for piece in response.iter_content(_PIECE):
-                    body += piece
-                    if len(body) > _LARGEST_ANSWER:
-                        raise ConsoleError(f"{path} answers more than {_LARGEST_ANSWER} bytes")
+                body = transport.content_of(response, limit=_LARGEST_ANSWER, seconds=_LONGEST_SECONDS)
+        except transport.AnswerTooLarge:
+            raise ConsoleError(f"{path} answers more than {_LARGEST_ANSWER} bytes") from None
+        except transport.AnswerTooSlow:
+            raise ConsoleError(f"{path} takes longer than {_LONGEST_SECONDS:.0f} s to answer") from None
         except requests.RequestException as error:
             raise ConsoleError(f"{path} cannot be called: {type(error).__name__}") from None
         if response.status_code != 200:
-            raise ConsoleError(f"{path} answers HTTP status {response.status_code}{_told(bytes(body))}")
+            raise ConsoleError(f"{path} answers HTTP status {response.status_code}{_told(body)}")
         try:
-            return loads(bytes(body))
+            return read_storable(body, bounds=ANSWERS)
         except UnreadableJson as error:
             raise ConsoleError(f"{path} does not answer JSON: {error.problem}") from None
 
 
 def _told(body: bytes) -> str:
     try:
-        value = loads(body)
+        value = read_storable(body)
     except UnreadableJson:
         return ""
     message = value.get("message") if isinstance(value, dict) else None

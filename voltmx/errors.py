@@ -11,17 +11,18 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.core.exceptions import SuspiciousOperation, TooManyFieldsSent, TooManyFilesSent
 from django.db import InterfaceError, OperationalError
 from django.http import Http404
 from django.http.multipartparser import MultiPartParserError
 from rest_framework import exceptions
 from rest_framework.response import Response
 
+from accounts import bodies, rates
 from accounts.lockout import LockedOut
 from scheduler.exceptions import InvalidJob, JobNotFound, NameTaken, NumberTaken
+from scheduler.strict_json import UnreadableJson
 from voltmx.frequency import InvalidFrequency
-from voltmx.jsontext import UnreadableJson
 from voltmx.reading import Problems
 
 logger = logging.getLogger(__name__)
@@ -38,14 +39,6 @@ _FIELDS = {
     "arguments": "jobServiceInfo",
     "active": "jobStatus",
 }
-
-
-class BodyTooLarge(Exception):
-    """A request's body is larger than the setting VOLTMX_BODY_LIMIT_BYTES."""
-
-
-class BrokenBody(Exception):
-    """A request's body ends before its announced length, or comes in chunks that cannot be told apart."""
 
 
 class WrongMediaType(Exception):
@@ -86,10 +79,19 @@ def refusal_of(error: Exception) -> tuple[int, str, Details, dict[str, str]]:
             return 409, "A job with this jobId exists already", {"jobId": ["is taken"]}, {}
         case NameTaken():
             return 409, "A job with this jobName exists already", {"jobName": ["is taken"]}, {}
-        case BodyTooLarge() | RequestDataTooBig():
+        case bodies.BodyTooLarge():
             return 413, "The body is too large", None, {}
-        case BrokenBody():
+        case bodies.BodyLate():
+            return 408, "The body did not come in time", None, {}
+        case bodies.BodyEndless():
+            return 400, "A body in chunks cannot be read here; send it with a Content-Length", None, {}
+        case bodies.UnknownCoding():
+            codings = ", ".join(bodies.CODINGS)
+            return 415, f"The Content-Encoding is not one of {codings}", None, {"Accept-Encoding": codings}
+        case bodies.BodyRefused():
             return 400, "The body breaks off or is garbled", None, {}
+        case TooManyFieldsSent() | TooManyFilesSent():
+            return 400, "The form has too many fields or files", None, {}
         case WrongMediaType() | exceptions.UnsupportedMediaType():
             return 415, "The Content-Type must be application/json", None, {}
         case LockedOut():
@@ -99,6 +101,9 @@ def refusal_of(error: Exception) -> tuple[int, str, Details, dict[str, str]]:
                 None,
                 {"Retry-After": str(error.seconds)},
             )
+        case exceptions.Throttled():
+            wait = max(1, int(getattr(error, "wait", None) or 1))
+            return 429, rates.sentence(wait), None, {"Retry-After": str(wait)}
         case exceptions.NotAuthenticated():
             return 401, "A valid X-VoltMX-Authorization token is needed", None, {}
         case exceptions.AuthenticationFailed():
@@ -128,7 +133,7 @@ def fail_of(error: Exception) -> Response:
 
 
 # code and text of the login door's answers by HTTP status; -4 is the vendor's, the others are ours.
-_AUTH_CODES = {400: -2, 401: -4, 404: -3, 405: -3, 413: -2, 415: -2, 429: -5}
+_AUTH_CODES = {400: -2, 401: -4, 404: -3, 405: -3, 408: -2, 413: -2, 415: -2, 429: -5, 431: -2}
 
 
 def auth_fail(status: int, message: str, *, headers: Mapping[str, str] | None = None) -> Response:

@@ -7,6 +7,7 @@ from http import HTTPStatus
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
+from accounts.refusals import kept_headers, told
 from voltmx import errors
 
 _JOBS, _ACCOUNTS = "/admin/api/jobs", "/authService/accounts"
@@ -22,8 +23,9 @@ class VendorErrorsMiddleware:
         response = self._get_response(request)
         if response.status_code < 400 or response.get("Content-Type", "").startswith("application/json"):
             return response
-        message = f"The request was refused: {HTTPStatus(response.status_code).phrase}"
+        message = told(response) or f"The request was refused: {HTTPStatus(response.status_code).phrase}"
         for prefix, body in ((_JOBS, errors.fail_body), (_ACCOUNTS, errors.auth_body)):
             if request.path_info == prefix or request.path_info.startswith(f"{prefix}/"):
-                return JsonResponse(body(response.status_code, message), status=response.status_code)
+                found = JsonResponse(body(response.status_code, message), status=response.status_code)
+                return kept_headers(response, found)
         return response

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from scheduler.exceptions import InvalidJob
+from scheduler.strict_json import storable_text
 from zementis import instants
-from zementis.json_values import storable_text
 
 MAX_SECONDS = 10**9
 

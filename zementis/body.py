@@ -1,15 +1,17 @@
-"""Request bodies: read up to a limit, of the types a resource takes."""
+"""Request bodies: of the types a resource takes, and refused in the surface's words."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from rest_framework.exceptions import ParseError, UnsupportedMediaType
+from django.conf import settings
+from rest_framework.exceptions import APIException, ParseError, UnsupportedMediaType
 from rest_framework.request import Request
 
-from zementis import json_values
-from zementis.errors import TooLarge
+from accounts import bodies
+from scheduler import strict_json
+from zementis.errors import TooLarge, TooLate
 
 KILOBYTE = 1024
 MEGABYTE = 1024 * KILOBYTE
@@ -17,68 +19,43 @@ JSON_TYPES = ("application/json",)
 
 
 def read(request: Request, *, limit: int) -> bytes:
-    """Return the body, whether its length was declared or it comes in chunks.
-
-    Raises ``TooLarge`` before reading more than ``limit`` bytes, and ``ParseError`` where the client stopped sending or
-    its chunks cannot be told apart.
-    """
-    if in_chunks(request):
-        return _read_chunks(request, limit=limit)
-    if declared_length(request) > limit:
-        raise too_large(limit)
+    """Return the body, unpacked. Raises ``TooLarge``, ``TooLate``, ``UnsupportedMediaType``, ``ParseError``."""
     try:
-        data = request._request.read(limit + 1)
-    except OSError as error:
-        raise unreadable() from error
-    if len(data) > limit:
-        raise too_large(limit)
-    return data
+        return bodies.read(request._request, limit=limit)
+    except bodies.BodyRefused as error:
+        raise refused(error) from error
 
 
-def in_chunks(request: Request) -> bool:
-    """Whether the body comes in chunks, without a length (RFC 9112, 7.1)."""
-    return "chunked" in str(request._request.META.get("HTTP_TRANSFER_ENCODING", "")).lower()
+def is_plain(request: Request) -> bool:
+    """Whether the body comes with its length and as it is, so that Django can read it as well."""
+    http = request._request
+    return not bodies.in_chunks(http) and not http.headers.get("Content-Encoding")
 
 
 def declared_length(request: Request) -> int:
     """Return the length that the client declared, in bytes; 0 where it declared none."""
-    try:
-        return int(request._request.META.get("CONTENT_LENGTH") or 0)
-    except ValueError:
-        return 0
+    return bodies.declared_length(request._request)
 
 
-def _read_chunks(request: Request, *, limit: int) -> bytes:
-    """Read past Django, which takes a body without a length for an empty one."""
-    environ = request._request.META
-    if not environ.get("wsgi.input_terminated"):
-        # Nobody would tell us where the body ends, and we would wait for it until the client hangs up.
-        raise ParseError("This server takes no request body in chunks; send it with a Content-Length.")
-    try:
-        data: bytes = environ["wsgi.input"].read(limit + 1)
-    except Exception as error:  # Every server has classes of its own for chunks that make no sense.
-        raise unreadable() from error
-    if len(data) > limit:
-        raise too_large(limit)
-    return data
+def json(request: Request, *, limit: int | None = None, types: Sequence[str] = JSON_TYPES) -> Any:
+    """Return the body's JSON, of at most ZEMENTIS_BODY_LIMIT_BYTES unless ``limit`` is given.
 
-
-def json(request: Request, *, limit: int = MEGABYTE, types: Sequence[str] = JSON_TYPES) -> Any:
-    """Return the body's JSON. Raises ``UnsupportedMediaType``, ``TooLarge``, ``ParseError``."""
+    Raises ``UnsupportedMediaType``, ``TooLarge``, ``TooLate``, ``ParseError``.
+    """
     kind = media_type(request)
-    if not kind and not in_chunks(request) and declared_length(request) == 0:
+    if not kind and not bodies.in_chunks(request._request) and declared_length(request) == 0:
         raise ParseError("The request has no body.")
     require_type(kind, types)
-    data = read(request, limit=limit)
+    data = read(request, limit=settings.ZEMENTIS_BODY_LIMIT_BYTES if limit is None else limit)
     try:
-        return json_values.read(data)
-    except json_values.UnreadableJson as error:
-        raise ParseError(f"The request body is not valid JSON: {error}.") from error
+        return strict_json.read(data)
+    except strict_json.UnreadableJson as error:
+        raise ParseError(f"The request body cannot be read: {error}.") from error
 
 
 def media_type(request: Request) -> str:
     """Return the body's type without its parameters, in lower case; empty where the client named none."""
-    return (request._request.META.get("CONTENT_TYPE") or "").split(";")[0].strip().lower()
+    return bodies.media_type(request._request)
 
 
 def require_type(kind: str, types: Sequence[str], *, also: Collection[str] = ()) -> None:
@@ -91,9 +68,24 @@ def require_type(kind: str, types: Sequence[str], *, also: Collection[str] = ())
         raise UnsupportedMediaType(kind or "none", detail=_unsupported(kind, types))
 
 
-def unreadable() -> ParseError:
-    """The refusal of a body that breaks off, or that comes in chunks that make no sense."""
-    return ParseError("The request body could not be read.")
+def refused(error: bodies.BodyRefused) -> APIException:
+    """Return the refusal of a body that could not be had."""
+    match error:
+        case bodies.BodyTooLarge():
+            return too_large(error.limit)
+        case bodies.BodyLate():
+            return TooLate()
+        case bodies.BodyEndless():
+            return ParseError("This server takes no request body in chunks; send it with a Content-Length.")
+        case bodies.UnknownCoding():
+            return UnsupportedMediaType("", detail=f"The Content-Encoding is not one of {', '.join(bodies.CODINGS)}.")
+        case _:
+            return ParseError("The request body could not be read.")
+
+
+def unreadable(error: OSError) -> APIException:
+    """Return the refusal of a body that broke off or came too late while something else read it."""
+    return refused(bodies.failure(error))
 
 
 def too_large(limit: int) -> TooLarge:

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from django.core.exceptions import SuspiciousOperation
+from django.core.exceptions import SuspiciousOperation, TooManyFieldsSent, TooManyFilesSent
 from django.db import DataError, InterfaceError, OperationalError
 from django.http import Http404
 from rest_framework import exceptions, status
@@ -35,6 +35,14 @@ class TooLarge(exceptions.APIException):
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
     default_detail = "The request body is too large."
     default_code = "payload_too_large"
+
+
+class TooLate(exceptions.APIException):
+    """The request body did not come in time."""
+
+    status_code = status.HTTP_408_REQUEST_TIMEOUT
+    default_detail = "The request body did not come in time."
+    default_code = "request_timeout"
 
 
 class Unprocessable(exceptions.APIException):
@@ -120,11 +128,13 @@ _PLATFORM_CODES = {
     404: "notFound",
     405: "methodNotAllowed",
     406: "notAcceptable",
+    408: "requestTimeout",
     409: "duplicate",
     413: "payloadTooLarge",
     415: "unsupportedMediaType",
     422: "invalid",
     429: "tooManyRequests",
+    431: "headersTooLarge",
     503: "unavailable",
 }
 
@@ -146,6 +156,8 @@ def _common(exception: Exception, context: dict[str, Any]) -> tuple[int, str]:
             return exception.status_code, str(exception.detail)
         case Http404():
             return 404, str(exception) or "There is no such resource."
+        case TooManyFieldsSent() | TooManyFilesSent():
+            return 400, "The form has too many fields or files."
         case SuspiciousOperation():
             return 400, "The request cannot be read."
         case DataSourceError():

@@ -14,9 +14,10 @@ from django.db import transaction
 from requests.adapters import HTTPAdapter
 from urllib3.util.retry import Retry
 
+from scheduler import strict_json, transport
 from scheduler.models import Job
 from scheduler.schedule import Schedule
-from zementis import job_form, json_values, model_store
+from zementis import job_form, model_store
 from zementis.arguments import Arguments
 from zementis.devices import DataSourceError
 from zementis.inference import InvalidModel, Limits
@@ -27,6 +28,8 @@ from zementis.model_store import ModelExists, ModelNotFound, StoreBusy
 
 logger = logging.getLogger(__name__)
 
+# For one answer as a whole, however it drips.
+_LONGEST_SECONDS = 600.0
 _LONGEST_LIST = 64 * 1024 * 1024
 _PATHS: tuple[tuple[Format, str], ...] = (("PMML", "model"), ("ONNX", "onnx/model"))
 
@@ -69,8 +72,8 @@ class Service:
         if content is None:
             raise ServiceError("There is no Zementis service at that address.")
         try:
-            found = json_values.read(content)
-        except json_values.UnreadableJson as error:
+            found = strict_json.read(content, bounds=strict_json.ANSWERS)
+        except strict_json.UnreadableJson as error:
             raise ServiceError("The service's list of jobs is not JSON.") from error
         if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
             raise ServiceError("The service's list of jobs is not a list of jobs.")
@@ -95,12 +98,11 @@ class Service:
                     return None
                 if answer.status_code != 200:
                     raise ServiceError(f"The service answers {path} with status {answer.status_code}.")
-                content = bytearray()
-                for part in answer.iter_content(1 << 16):
-                    content += part
-                    if len(content) > limit:
-                        raise ServiceError(f"The service's answer to {path} is larger than {limit} bytes.")
-                return bytes(content)
+                return transport.content_of(answer, limit=limit, seconds=_LONGEST_SECONDS)
+        except transport.AnswerTooLarge as error:
+            raise ServiceError(f"The service's answer to {path} is larger than {limit} bytes.") from error
+        except transport.AnswerTooSlow as error:
+            raise ServiceError(f"The service takes longer than {_LONGEST_SECONDS:.0f} s to answer {path}.") from error
         except requests.RequestException as error:
             raise ServiceError(f"The service could not be asked for {path}: {type(error).__name__}.") from error
 

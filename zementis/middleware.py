@@ -8,6 +8,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
+from accounts.refusals import kept_headers, told
 from zementis import errors
 from zementis.platform.base import ROOMS
 
@@ -22,13 +23,14 @@ class SurfaceErrorsMiddleware:
         response = self._get_response(request)
         if response.status_code < 400 or not response.get("Content-Type", "").startswith("text/html"):
             return response
-        body = _body(request.path_info, response.status_code)
-        return response if body is None else JsonResponse(body, status=response.status_code)
+        code = response.status_code
+        message = f"{told(response) or f'The request was refused: {HTTPStatus(code).phrase}'}."
+        body = _body(request.path_info, code, message)
+        return response if body is None else kept_headers(response, JsonResponse(body, status=code))
 
 
-def _body(path: str, code: int) -> dict[str, Any] | None:
+def _body(path: str, code: int, message: str) -> dict[str, Any] | None:
     """Return what to answer below ``path``, None where it is not the surface's."""
-    message = f"The request was refused: {HTTPStatus(code).phrase}."
     _, first, *rest = [*path.split("/", 3), ""]
     if first == "service" and rest[0] == "zementis":
         return errors.service_body([message])

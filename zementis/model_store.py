@@ -13,10 +13,10 @@ from typing import Any
 from django.db import IntegrityError, connection, transaction
 
 from scheduler import deeds
+from scheduler.strict_json import UnreadableJson, check_storable
 from zementis import inference
 from zementis.inference import Engine, InvalidModel, ModelDescription, Scorer
 from zementis.inference.description import Format
-from zementis.json_values import UnreadableJson, check_storable
 from zementis.models import ModelSource, ModelVersion, ScoringModel
 
 logger = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from zementis import json_values
+from scheduler import strict_json
 from zementis.inference import Field
 
 MAX_RECORDS = 100_000
@@ -32,8 +32,8 @@ class TooManyRecords(ValueError):
 def from_json(data: bytes) -> list[Mapping[str, Any]]:
     """Return the records of a JSON object, of an array of them, or of ``{"records": […]}``."""
     try:
-        parsed = json_values.read(data)
-    except json_values.UnreadableJson:
+        parsed = strict_json.read(data)
+    except strict_json.UnreadableJson:
         raise UnreadableRecord(1) from None
     if isinstance(parsed, dict) and isinstance(parsed.get("records"), list):
         parsed = parsed["records"]
@@ -100,7 +100,7 @@ def _value(value: Any, field: Field) -> Any:
     if isinstance(value, (dict, list)):
         raise ValueError(value)
     text = value if isinstance(value, str) else json.dumps(value)
-    json_values.check_storable(text)
+    strict_json.check_storable(text)
     return text
 
 

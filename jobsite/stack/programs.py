@@ -15,10 +15,8 @@ def programs(listening: int) -> Iterator[Program]:
     """Web on the socket with descriptor `listening`, beats, and a worker for each queue, as the settings say."""
     yield _python(
         "web",
-        *("-m", "gunicorn", "jobsite.wsgi", "--bind", f"fd://{listening}", "--no-control-socket"),
-        # Zementis' `apply?record=` and previews of schedules may be long.
-        *("--limit-request-line", "8190"),
-        *("--worker-class", "gthread", "--threads", str(settings.STACK_WEB_THREADS), "--graceful-timeout", "3"),
+        *("-m", "gunicorn", "--config", "python:jobsite.web.config", "jobsite.wsgi"),
+        *("--bind", f"fd://{listening}", "--graceful-timeout", "3"),
         passes=(listening,),
     )
     for number in range(1, settings.STACK_BEATS + 1):

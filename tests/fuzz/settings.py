@@ -8,3 +8,5 @@ from jobsite.settings import *  # noqa: F403
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 # The environment's limit is 10000; nobody is to be told 429 for most of a run.
 LOGIN_ATTEMPTS = 10**9
+# A fuzzer is one user at one address.
+RATE_LIMIT_PER_USER = RATE_LIMIT_PER_ADDRESS = (0, 1)

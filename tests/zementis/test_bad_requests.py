@@ -55,7 +55,7 @@ def test_a_bad_body_is_the_clients_fault(api: Api, path: str) -> None:
 def test_malformed_json_is_told_with_its_place(api: Api) -> None:
     assert asked(api, JOB, b'{"jobName": }') == (
         400,
-        {"errors": ["The request body is not valid JSON: Expecting value at line 1 column 13."]},
+        {"errors": ["The request body cannot be read: malformed JSON at line 1, column 13."]},
     )
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from scheduler.strict_json import ANSWERS, UnreadableJson, read_storable
 from voltmx.foundry.calls import masked
 from voltmx.foundry.client import Answer
-from voltmx.jsontext import UnreadableJson, loads
 from voltmx.secret import MASK, is_credential
 
 INTERNAL = "Internal error during job execution"
@@ -56,7 +56,7 @@ def shown(answer: Answer) -> dict[str, Any]:
 
 def _parsed(answer: Answer) -> dict[str, Any] | None:
     try:
-        value = loads(answer.body, max_depth=200)
+        value = read_storable(answer.body, bounds=ANSWERS)
     except UnreadableJson:
         return None
     return value if isinstance(value, dict) else None

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
+from scheduler.strict_json import ANSWERS, dumps, read_storable
 from voltmx.arguments import Arguments, ServiceType
-from voltmx.jsontext import dumps, loads
 from voltmx.secret import MASK, Secret, is_credential
 
 VERSION_HEADER = "X-VoltMX-API-Version"
@@ -48,7 +48,7 @@ class Call:
 def build(arguments: Arguments, server_url: str) -> Call:
     """Return the call of a job. Raises ``UnreadableSecret`` where a stored credential cannot be decrypted."""
     method, path = _target(arguments)
-    fields = loads(arguments.post_data or "{}")
+    fields = read_storable(arguments.post_data or "{}", bounds=ANSWERS)
     parameters: list[tuple[str, str, bool]] = [
         (name, value.reveal() if isinstance(value, Secret) else _text(value), isinstance(value, Secret))
         for name, value in arguments.query_params.items()

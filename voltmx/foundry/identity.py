@@ -15,11 +15,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from scheduler.strict_json import UnreadableJson, read_storable
 from voltmx.arguments import Arguments, SecurityLevel
 from voltmx.foundry.calls import Call
 from voltmx.foundry.client import Client
 from voltmx.foundry.errors import NoIdentity
-from voltmx.jsontext import UnreadableJson, loads
 from voltmx.registry import Server
 
 APP_KEY_HEADER, APP_SECRET_HEADER = "X-VoltMX-App-Key", "X-VoltMX-App-Secret"  # noqa: S105 - headers' names
@@ -166,7 +166,7 @@ def log_in(login: Login, client: Client) -> tuple[str, float]:
     """Return a fresh token and its end in seconds since the epoch. Raises ``CallFailed``."""
     answer = client.send(login.call())
     try:
-        value = loads(answer.body)
+        value = read_storable(answer.body)
     except UnreadableJson:
         value = None
     if answer.status != 200:

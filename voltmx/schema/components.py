@@ -336,7 +336,8 @@ _AUTH_ERROR = closed(
         "requestid": {"type": "string", "format": "uuid"},
         "httpstatus": {"type": "string", "description": "The status's phrase, such as `Unauthorized`."},
     },
-    description="How the login door refuses: -2 for 400, 413 and 415, -3 for 404 and 405, -4 for 401, -5 for 429.",
+    description="How the login door refuses: -2 for 400, 408, 413, 415 and 431, -3 for 404 and 405, -4 for 401, "
+    "-5 for 429.",
 )
 
 COMPONENTS: dict[str, dict[str, Any]] = {

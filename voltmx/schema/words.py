@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from accounts import rates
+
 ACCOUNTS, JOBS = "Volt MX accounts", "Volt MX jobs"
 
 # Statuses with which an address of the jobs API may refuse: when, and the envelope's sentence and details by example.
@@ -14,18 +16,23 @@ _REFUSALS: dict[int, tuple[str, str, Any]] = {
     401: ("No token, or one that is not valid any more.", "A valid X-VoltMX-Authorization token is needed", None),
     403: ("The account lacks the permission.", "The account lacks the permission for this", None),
     404: ("There is no such job or run.", "There is no such job", None),
+    408: ("The body did not come within UPLOAD_SECONDS.", "The body did not come in time", None),
     409: ("`jobId` or `jobName` is taken.", "A job with this jobId exists already", {"jobId": ["is taken"]}),
     413: ("The body is larger than VOLTMX_BODY_LIMIT_BYTES.", "The body is too large", None),
     415: ("The body is of a type that is not taken.", "The Content-Type must be application/json", None),
+    429: ("Too many requests of the user or from the address.", rates.sentence(12), None),
+    431: ("Too many or too large header fields.", "The request has more than 100 header fields", None),
     503: ("The database does not answer.", "The database does not answer; try again", None),
 }
-_COMMON = (401, 403, 503)
+_COMMON = (401, 403, 429, 431, 503)
 _AUTH_REFUSALS = {
     400: "A field is missing, or the body cannot be read.",
     401: "Wrong credentials, or a token that is dead.",
+    408: "The body did not come within UPLOAD_SECONDS.",
     413: "The body is too large.",
     415: "Neither a form nor JSON.",
-    429: "Too many logins failed for the account or from the address.",
+    429: "Too many logins failed for the account or from the address, or too many requests from the address.",
+    431: "Too many or too large header fields.",
     503: "The database does not answer.",
 }
 
@@ -49,9 +56,9 @@ def answer(description: str, schema: Mapping[str, Any], *, example: Any = None) 
 
 def refusals(*statuses: int) -> dict[str, Any]:
     """Return the responses with the FAIL envelope that an address may give, those common to all among them."""
-    return {
-        str(status): {"$ref": f"#/components/responses/VoltmxFail{status}"} for status in sorted({*_COMMON, *statuses})
-    }
+    # What takes a body may wait for it in vain.
+    found = {*_COMMON, *statuses, *((408,) if 413 in statuses else ())}
+    return {str(status): {"$ref": f"#/components/responses/VoltmxFail{status}"} for status in sorted(found)}
 
 
 def refusal_responses() -> dict[str, Any]:
@@ -62,7 +69,7 @@ def refusal_responses() -> dict[str, Any]:
         found[f"VoltmxFail{status}"] = answer(description, ref("VoltmxFail"), example=sample)
     for status, description in _AUTH_REFUSALS.items():
         found[f"VoltmxAuthError{status}"] = answer(description, ref("VoltmxAuthError"))
-    for name in ("VoltmxFail503", "VoltmxAuthError429", "VoltmxAuthError503"):
+    for name in ("VoltmxFail429", "VoltmxFail503", "VoltmxAuthError429", "VoltmxAuthError503"):
         found[name]["headers"] = RETRY_AFTER
     return found
 

@@ -7,6 +7,7 @@ from io import BytesIO
 from typing import Any
 from urllib.parse import parse_qsl
 
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db.models import Q
 from django.http.multipartparser import MultiPartParser
@@ -17,15 +18,14 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts import audit, doors
+from scheduler.strict_json import UnreadableJson
 from voltmx import errors, tokens
 from voltmx.authentication import token_of
 from voltmx.body import media_type, read_bytes, read_object
-from voltmx.jsontext import UnreadableJson
 from voltmx.reading import Problems, Reader
 from voltmx.views.base import AlwaysJson
 
 _INVALID = "Invalid User Credentials"
-_MAX_FIELDS = 100
 
 
 class AccountsView(APIView):
@@ -120,7 +120,7 @@ def _fields(request: Request) -> Mapping[str, Any]:
         return read_object(request)
     try:
         text = read_bytes(request).decode()
-        return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=_MAX_FIELDS, errors="strict"))
+        return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=settings.FORM_FIELDS_LIMIT, errors="strict"))
     except ValueError:
         raise UnreadableJson("the form is not UTF-8, or has too many fields") from None
 

@@ -17,6 +17,7 @@ from django.conf import settings
 from requests.adapters import HTTPAdapter
 from urllib3.util.retry import Retry
 
+from scheduler import transport
 from zementis import instants
 from zementis.arguments import SeriesName, Window
 from zementis.devices.source import CUMULOCITY, Chunk, DataSourceError, Target
@@ -32,7 +33,7 @@ _BROKEN_OFF = (requests.exceptions.ChunkedEncodingError, requests.ConnectionErro
 
 
 class _Patient(HTTPAdapter):
-    """Gives every request a time-out, which the client itself does not."""
+    """Gives every request a time-out and every answer an end, which the client itself does not."""
 
     def __init__(self, *, seconds: float, retries: int) -> None:
         self._seconds = seconds
@@ -55,13 +56,24 @@ class _Patient(HTTPAdapter):
             try:
                 # Read it here: an answer that breaks off in its middle is asked for again too, which the adapter's own
                 # retries, done with its head, leave to others.
-                answer.content  # noqa: B018 - reads and keeps it
+                return _read(answer)
             except _BROKEN_OFF:
                 answer.close()
                 time.sleep(pause)
-            else:
-                return answer
-        return super().send(request, **options)
+        return _read(super().send(request, **options))
+
+
+def _read(answer: requests.Response) -> requests.Response:
+    """Return an answer whose body has been read, within the settings' bounds, where ``requests`` looks for it."""
+    try:
+        answer._content = transport.content_of(
+            answer, limit=settings.C8Y_RESPONSE_LIMIT_BYTES, seconds=settings.C8Y_RESPONSE_SECONDS
+        )
+    except BaseException:
+        answer.close()
+        raise
+    answer._content_consumed = True  # type: ignore[attr-defined]
+    return answer
 
 
 class CumulocitySource:
@@ -183,6 +195,10 @@ def _asked(question: Callable[[], T]) -> T:
         raise
     except HttpError as error:
         raise DataSourceError(f"The tenant refused the request: {error.message}", retryable=False) from error
+    except transport.AnswerTooLarge as error:
+        raise DataSourceError(f"The tenant gave {error}.", retryable=False) from error
+    except transport.AnswerTooSlow as error:
+        raise DataSourceError(f"The tenant gave {error}.", retryable=True) from error
     except (*_BROKEN_OFF, requests.Timeout) as error:
         raise DataSourceError("The tenant could not be reached.", retryable=True) from error
     except SyntaxError as error:

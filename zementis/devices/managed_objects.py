@@ -9,8 +9,8 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from scheduler import deeds
+from scheduler.strict_json import UnreadableJson, check_storable
 from zementis.devices.exceptions import InvalidContent, ObjectNotFound
-from zementis.json_values import UnreadableJson, check_storable
 from zementis.models import ChildReference, ManagedObject
 
 LARGEST_ID = 2**63 - 1

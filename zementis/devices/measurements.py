@@ -11,11 +11,11 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from scheduler.strict_json import UnreadableJson, check_storable, storable_text
 from zementis import instants
 from zementis.devices import blocks, layouts
 from zementis.devices.exceptions import InvalidContent, ObjectNotFound
 from zementis.devices.layouts import Layout
-from zementis.json_values import UnreadableJson, check_storable, storable_text
 
 MAX_SERIES = 1_000
 _OWN_KEYS = frozenset({"id", "self", "source", "time", "type"})

@@ -33,7 +33,7 @@ class PlatformView(SurfaceView):
         """Errors go out in the platform's form."""
         return errors.platform
 
-    def content(self, request: Request, *, limit: int = body.MEGABYTE) -> Any:
+    def content(self, request: Request, *, limit: int | None = None) -> Any:
         """Return the body's JSON."""
         return body.json(request, limit=limit, types=JSON_TYPES)
 

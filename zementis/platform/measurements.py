@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from django.conf import settings
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from zementis import body
 from zementis.devices import measurement_queries, measurements
 from zementis.devices.exceptions import InvalidContent, MeasurementNotFound, ObjectNotFound
 from zementis.devices.measurement_queries import Filter, StoredMeasurement
@@ -18,7 +18,6 @@ from zementis.platform import representations
 from zementis.platform.base import PlatformView, flag, identifier, instant, root, text
 from zementis.platform.paging import PageRequest, collection
 
-MAX_BYTES = 32 * body.MEGABYTE
 MAX_MEASUREMENTS = 50_000
 
 
@@ -68,7 +67,7 @@ class MeasurementsView(PlatformView):
 
     def post(self, request: Request) -> Response:
         """Store one measurement, or all of ``{"measurements": […]}`` or none."""
-        content = self.content(request, limit=MAX_BYTES)
+        content = self.content(request, limit=settings.ZEMENTIS_BATCH_LIMIT_BYTES)
         many = isinstance(content, dict) and "measurements" in content
         entries = content["measurements"] if many else [content]
         if not isinstance(entries, list) or len(entries) > MAX_MEASUREMENTS:

@@ -16,16 +16,18 @@ _STATUSES = {
     401: "Nobody, or nobody known, has asked.",
     403: "The user lacks the permission.",
     404: "There is no such thing.",
+    408: "The body did not come within UPLOAD_SECONDS.",
     409: "It is there already, or not in the state for this.",
     413: "The body is too large.",
     415: "The body is of a type that is not taken.",
     422: "The content is understood and cannot be taken.",
-    429: "Too many logins failed.",
+    429: "Too many logins failed, or too many requests of the user or from the address.",
+    431: "Too many or too large header fields.",
     502: "The source of devices and measurements answered with an error.",
     503: "Something that is needed does not answer at the moment.",
 }
 # Whatever is asked for may be answered so.
-_COMMON = (401, 403, 429, 503)
+_COMMON = (401, 403, 429, 431, 503)
 SERVICE, PLATFORM = "ZementisErrors", "PlatformError"
 # Nobody refuses so, or everybody who does has an example of its own.
 _NEVER = {
@@ -69,7 +71,8 @@ def platform_refusals(*statuses: int, **examples: Any) -> dict[str, Any]:
 
 def _refusals(form: str, statuses: tuple[int, ...], examples: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for status in sorted({*_COMMON, *statuses}):
+    # What takes a body may wait for it in vain.
+    for status in sorted({*_COMMON, *statuses, *((408,) if 413 in statuses else ())}):
         example = examples.get(f"e{status}")
         # A missing or wrong login is answered in the platform's form by both.
         name = f"{PLATFORM if status == 401 else form}{status}"

@@ -7,6 +7,7 @@ import io
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.http import HttpResponse, HttpResponseBase
 from rest_framework.exceptions import APIException, ParseError
 from rest_framework.request import Request
@@ -19,7 +20,6 @@ from zementis.scoring_process import process
 from zementis.views.base import SurfaceView
 from zementis.views.models import uploaded_file
 
-MAX_BYTES = 32 * body.MEGABYTE
 TYPES = ("application/json", "text/csv")
 # Records that nobody gave a type, or the one that command line clients give all they send, are told by how they begin.
 LENIENT_TYPES = (
@@ -56,11 +56,11 @@ class ApplyView(SurfaceView):
         model = _active(name)
         if body.media_type(request) == "multipart/form-data":
             data, _ = uploaded_file(request)
-            if len(data) > MAX_BYTES:
-                raise body.too_large(MAX_BYTES)
+            if len(data) > settings.ZEMENTIS_BATCH_LIMIT_BYTES:
+                raise body.too_large(settings.ZEMENTIS_BATCH_LIMIT_BYTES)
         else:
             body.require_type(body.media_type(request), TYPES, also=LENIENT_TYPES)
-            data = body.read(request, limit=MAX_BYTES)
+            data = body.read(request, limit=settings.ZEMENTIS_BATCH_LIMIT_BYTES)
         try:
             looks_like_json = data.lstrip()[:1] in (b"{", b"[")
             found = records.from_json(data) if looks_like_json else records.from_csv(data)

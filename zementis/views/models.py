@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from typing import ClassVar
 
+from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpResponse, HttpResponseBase
 from django.http.multipartparser import MultiPartParserError
@@ -26,7 +27,7 @@ _FORM_BYTES = 64 * body.KILOBYTE
 
 def uploaded_file(request: Request) -> tuple[bytes, str]:
     """Return content and name of the file a client sends: the form's ``file``, or the body with ``?file=name``."""
-    limit = Limits().upload_bytes
+    limit = min(Limits().upload_bytes, settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
     if body.media_type(request) != "multipart/form-data":
         return body.read(request, limit=limit), request.query_params.get("file", "")
     if body.declared_length(request) > limit + _FORM_BYTES:
@@ -36,7 +37,7 @@ def uploaded_file(request: Request) -> tuple[bytes, str]:
     except MultiPartParserError as error:
         raise ParseError(f"The form cannot be read: {error}.") from error
     except OSError as error:
-        raise body.unreadable() from error
+        raise body.unreadable(error) from error
     if sent is None:
         raise ParseError("The form has no file in its field 'file'.")
     if (sent.size or 0) > limit:
@@ -46,7 +47,7 @@ def uploaded_file(request: Request) -> tuple[bytes, str]:
 
 def _form_files(request: Request, *, limit: int) -> MultiValueDict[str, UploadedFile[bytes]]:
     http = request._request
-    if not body.in_chunks(request):
+    if body.is_plain(request):
         return http.FILES
     try:
         data = body.read(request, limit=limit + _FORM_BYTES)

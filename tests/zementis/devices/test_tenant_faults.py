@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -133,3 +135,50 @@ def test_a_run_fails_with_the_tenants_fault_and_may_be_tried_again(tenants: Any,
         ("The tenant failed to answer.",),
         True,
     )
+
+
+class _Packed(BaseHTTPRequestHandler):
+    """Answers a device in a bomb of gzip, or in drips without an end."""
+
+    drips = False
+    released = threading.Event()
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        if not self.drips:
+            bomb = gzip.compress(b" " * 3_000_000 + json.dumps(DEVICE).encode())
+            self.send_header("Content-Encoding", "gzip")
+            self.send_header("Content-Length", str(len(bomb)))
+            self.end_headers()
+            self.wfile.write(bomb)
+            return
+        self.end_headers()
+        with suppress(OSError):
+            while not self.released.wait(0.02):
+                self.wfile.write(b" ")
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Keep quiet."""
+
+
+@pytest.mark.parametrize(
+    ("drips", "sentence", "retryable"),
+    [
+        (False, "The tenant gave an answer of more than 100000 bytes.", False),
+        (True, "The tenant gave an answer that takes longer than 0.3 s.", True),
+    ],
+)
+def test_an_answer_has_an_end(settings: Any, drips: bool, sentence: str, retryable: bool) -> None:
+    settings.C8Y_RESPONSE_LIMIT_BYTES, settings.C8Y_RESPONSE_SECONDS = 100_000, 0.3 if drips else 60
+    released = threading.Event()
+    handler = type("Handler", (_Packed,), {"drips": drips, "released": released})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        source = CumulocitySource(
+            f"http://127.0.0.1:{server.server_port}", tenant="t", user="u", password="p", retries=0
+        )
+        with pytest.raises(DataSourceError) as told:
+            source.target(5)
+        released.set()
+        server.shutdown()
+    assert (str(told.value), told.value.retryable) == (sentence, retryable)
