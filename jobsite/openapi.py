@@ -48,7 +48,7 @@ class DocumentGenerator(SchemaGenerator):
         with DocumentGenerator._making:
             if DocumentGenerator._made is None:
                 self.api_version = None
-                DocumentGenerator._made = super().get_schema(request=None, public=True)
+                DocumentGenerator._made = super().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
             return DocumentGenerator._made
 
 
