@@ -76,7 +76,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
 def _broker_answers() -> bool:
     url = settings.CELERY_BROKER_URL.replace("redis+socket://", "unix://")
     try:
-        with Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2) as client:
+        with Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2, retry=None) as client:
             return bool(client.ping())
     except (RedisError, ValueError):
         return False

@@ -91,7 +91,8 @@ class Redis:
     def answers(self) -> bool:
         """Whether it takes commands; while it reads its file back, it does not."""
         try:
-            with closing(Client.from_url(self.url(), socket_timeout=2, socket_connect_timeout=2)) as client:
+            # Asked again by who waits, soon: the client's own patience grows to seconds while the server starts.
+            with closing(Client.from_url(self.url(), socket_timeout=2, socket_connect_timeout=2, retry=None)) as client:
                 return bool(client.ping())
         except RedisError:
             return False

@@ -189,7 +189,7 @@ def test_a_scrape_asks_a_bounded_number_of_questions(inside: Client, django_asse
 
 @pytest.mark.django_db
 def test_redis_away_is_told_and_costs_nothing_else(inside: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(messages, "client", lambda: Redis(port=1, socket_connect_timeout=0.2))
+    monkeypatch.setattr(messages, "client", lambda: Redis(port=1, socket_connect_timeout=0.2, retry=None))
     found = scraped(inside)
     assert (found["jobsite_broker_up", ""], [key for key in found if key[0] == "jobsite_queue_messages"]) == (0.0, [])
 
