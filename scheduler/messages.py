@@ -125,7 +125,7 @@ def encode(ids: Sequence[int], queue: str, priority: int, *, headers: str = "{}"
     return before + body + after.replace(marker, f"run-{ids[0]}-{os.urandom(6).hex()}")
 
 
-def decode_ids(message: bytes) -> list[int]:
+def decode_ids(message: bytes | str) -> list[int]:
     """Return the execution ids inside a message pushed by ``publish``; an empty list for any other message."""
     try:
         envelope = json.loads(message)

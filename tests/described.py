@@ -29,7 +29,8 @@ def document() -> dict[str, Any]:
 
 @cache
 def _registry() -> Registry[Any]:
-    return Registry().with_resource("urn:openapi", Resource.from_contents(document(), DRAFT202012))
+    made: Registry[Any] = Registry().with_resource("urn:openapi", Resource.from_contents(document(), DRAFT202012))
+    return made
 
 
 @cache

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from django.db import connection
@@ -140,7 +141,7 @@ class Processes:
     def __init__(self) -> None:
         self._started: list[LiveProcess] = []
 
-    def start(self, *command: str, within: tuple[str, ...] = (sys.executable,), **environment: str) -> LiveProcess:
+    def start(self, *command: str, within: tuple[str, ...] = (sys.executable,), **environment: Any) -> LiveProcess:
         """Start `python <command>` on the test's database and broker; `environment` adds variables.
 
         `within` is what runs the command, where it is not Python itself.
@@ -156,7 +157,7 @@ class Processes:
         pool: str = "threads",
         concurrency: int = 4,
         within: tuple[str, ...] = (sys.executable,),
-        **environment: str,
+        **environment: Any,
     ) -> LiveProcess:
         """A Celery worker that is ready to take messages."""
         options = ["-Q", queues, "-P", pool, "-c", str(concurrency), "-n", f"{queues}-{len(self._started)}@%h"]
@@ -168,11 +169,11 @@ class Processes:
         process.wait_for_line(r"\bready\.")
         return process
 
-    def beat(self, **environment: str) -> LiveProcess:
+    def beat(self, **environment: Any) -> LiveProcess:
         """A beat that has begun to tick."""
         return self.beats(1, **environment)[0]
 
-    def beats(self, count: int, **environment: str) -> list[LiveProcess]:
+    def beats(self, count: int, **environment: Any) -> list[LiveProcess]:
         """So many beats that have begun to tick, started at the same time."""
         command = ("-m", "celery", "-A", "jobsite", "beat", "--pidfile", "")
         started = [self.start(*command, **environment) for _ in range(count)]
@@ -180,7 +181,7 @@ class Processes:
             process.wait_for_line(r"beat: Starting")
         return started
 
-    def web(self, **environment: str) -> tuple[LiveProcess, str]:
+    def web(self, **environment: Any) -> tuple[LiveProcess, str]:
         """A web server that answers, and its address."""
         port = free_port()
         options = ["--config", "python:jobsite.web.config", "--bind", f"127.0.0.1:{port}", "--threads", "4"]

@@ -169,7 +169,7 @@ def test_redis_keeps_its_data_and_takes_nobody_without_the_password(tmp_path: Pa
     with running(again), Client.from_url(again.url()) as client:
         kept = client.lrange("queue", 0, -1)
         port = client.connection_pool.connection_kwargs["port"]
-        with pytest.raises(AuthenticationError), Client(port=port) as stranger:
+        with pytest.raises(AuthenticationError), Client.from_url(f"redis://127.0.0.1:{port}", retry=None) as stranger:
             stranger.ping()
     assert (kept, again.url()) == ([b"message"], redis.url())
 

@@ -71,7 +71,7 @@ def test_a_worker_of_two_queues_counts_for_both(client: Client) -> None:
 def test_processes_of_before_an_instant_are_left_out_on_request(client: Client) -> None:
     everybody()
     Process.objects.filter(name="b1").update(started_at=timezone.now() - timedelta(hours=1))
-    since = (timezone.now() - timedelta(minutes=1)).timestamp()
+    since = str((timezone.now() - timedelta(minutes=1)).timestamp())
     assert client.get("/readyz", {"since": since}).json()["beats"] == 1
 
 

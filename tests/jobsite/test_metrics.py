@@ -117,7 +117,7 @@ def test_processes_that_flush_at_once_add_up() -> None:
         mine = metrics._Local(series=part)
         metrics.flush(mine)
 
-    assert together(*[lambda part=part: flushed(part) for part in parts]) == [None] * 6  # type: ignore[misc]
+    assert together(*[lambda part=part: flushed(part) for part in parts]) == [None] * 6
     sums = metrics.read()
     assert (sums["jobsite_runs_started_total", "probe", ""].value, Metric.objects.count()) == (60.0, 4)
     histogram = sums["jobsite_run_duration_seconds", "probe", ""]
@@ -189,7 +189,7 @@ def test_a_scrape_asks_a_bounded_number_of_questions(inside: Client, django_asse
 
 @pytest.mark.django_db
 def test_redis_away_is_told_and_costs_nothing_else(inside: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(messages, "client", lambda: Redis(port=1, socket_connect_timeout=0.2, retry=None))
+    monkeypatch.setattr(messages, "client", lambda: Redis.from_url("redis://127.0.0.1:1", retry=None))
     found = scraped(inside)
     assert (found["jobsite_broker_up", ""], [key for key in found if key[0] == "jobsite_queue_messages"]) == (0.0, [])
 

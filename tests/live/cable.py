@@ -51,12 +51,12 @@ class Cable:
             while True:
                 for key, _ in selector.select():
                     self._plugged.wait()
-                    end = key.fileobj
-                    assert isinstance(end, socket.socket)
-                    data = end.recv(65536)
+                    ready = key.fileobj
+                    assert isinstance(ready, socket.socket)
+                    data = ready.recv(65536)
                     if not data:
                         raise ConnectionError
-                    other[end].sendall(data)
+                    other[ready].sendall(data)
         for end in (client, server):
             end.close()
             self._open.discard(end)

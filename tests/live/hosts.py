@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -58,7 +59,7 @@ def worker_behind(line: str, processes: Processes, *, queues: str, **environment
         yield make(stack, line, processes, queues, environment)
 
 
-def _in_namespace(stack: ExitStack, line: str, processes: Processes, queues: str, environment: dict[str, str]) -> Host:
+def _in_namespace(stack: ExitStack, line: str, processes: Processes, queues: str, environment: dict[str, Any]) -> Host:
     # Short: the path of a Unix socket has 107 bytes at most.
     root = Path(tempfile.mkdtemp(prefix="jobsite-host-"))
     stack.callback(shutil.rmtree, root, ignore_errors=True)
@@ -75,7 +76,7 @@ def _in_namespace(stack: ExitStack, line: str, processes: Processes, queues: str
     return Host(worker, lambda: worker.send(signal.SIGUSR1), lambda: worker.send(signal.SIGUSR2))
 
 
-def _behind_cable(stack: ExitStack, line: str, processes: Processes, queues: str, environment: dict[str, str]) -> Host:
+def _behind_cable(stack: ExitStack, line: str, processes: Processes, queues: str, environment: dict[str, Any]) -> Host:
     through = stack.enter_context(cable(to_postgresql if line == "postgres" else to_redis))
     address = urlsplit(database_url() if line == "postgres" else settings.CELERY_BROKER_URL)
     login, at, _ = address.netloc.rpartition("@")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from scheduler import jobs
@@ -17,7 +19,7 @@ from tests.waiting import PATIENCE, wait_for
 __all__ = ["receiver"]
 
 pytestmark = [pytest.mark.live, pytest.mark.django_db(transaction=True)]
-QUICK = {"SCHEDULER_LEASE_SECONDS": "3"}
+QUICK: Any = {"SCHEDULER_LEASE_SECONDS": "3"}
 
 
 def test_a_late_start_is_told_when_all_workers_are_dead_and_the_recovery_when_one_is_back(

@@ -1,6 +1,7 @@
 """Two attempts of one run in the same worker process: the old one, which was lost, takes nothing from the new one."""
 
 import signal
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from tests.waiting import wait_for
 pytestmark = [pytest.mark.live, pytest.mark.django_db(transaction=True)]
 
 LEASE_SECONDS = 3
-QUICK = {"SCHEDULER_LEASE_SECONDS": str(LEASE_SECONDS)}
+QUICK: Any = {"SCHEDULER_LEASE_SECONDS": str(LEASE_SECONDS)}
 
 
 def test_a_worker_that_wakes_and_runs_the_next_attempt_itself_keeps_it(processes: Processes) -> None:

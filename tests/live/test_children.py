@@ -1,6 +1,7 @@
 """Workers whose pool has processes: what a message names beyond what its child has begun is handed back."""
 
 import signal
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -21,7 +22,7 @@ def test_a_child_asked_to_stop_hands_back_what_it_has_not_begun(processes: Proce
     broker.flushdb()
     broker.lpush(messages.key_of("services", 5), messages.encode([gated, *others], "services", 5))
     # Patient, so that a busy machine may take its time to start the others. Of itself it would keep them all along.
-    patient = {"SCHEDULER_SHUTDOWN_SECONDS": "60", "PROBE_HOLD_SECONDS": "600"}
+    patient: Any = {"SCHEDULER_SHUTDOWN_SECONDS": "60", "PROBE_HOLD_SECONDS": "600"}
     stopping = processes.worker(pool="prefork", concurrency=1, **patient)
     running(gated)
     stopping.send(signal.SIGTERM)

@@ -88,6 +88,6 @@ def test_hosts_cut_off_from_postgresql_and_from_redis_for_a_minute_lose_and_doub
 
 
 def test_the_settings_give_up_a_server_whose_network_is_gone() -> None:
-    options = settings.DATABASES["default"]["OPTIONS"]
+    options: Any = settings.DATABASES["default"]["OPTIONS"]
     assert options["tcp_user_timeout"] <= 20_000
     assert options["connect_timeout"] <= 10

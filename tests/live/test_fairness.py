@@ -1,6 +1,7 @@
 """Who goes first: limits of slow services, priorities and queues, as real workers take them."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -36,7 +37,7 @@ def most_at_once(ids: list[int]) -> int:
 @pytest.mark.parametrize("by", ["a limit of its own", "the setting"])
 def test_two_hundred_runs_of_a_slow_service_starve_no_other(processes: Processes, settings: Settings, by: str) -> None:
     """The slow calls end when the test says so, which is later than any deadline of the others."""
-    environment = {}
+    environment: Any = {}
     if by == "the setting":
         settings.SCHEDULER_CONCURRENCY_LIMIT = 2
         environment["SCHEDULER_CONCURRENCY_LIMIT"] = "2"

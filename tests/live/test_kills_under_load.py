@@ -58,7 +58,7 @@ def test_a_worker_killed_under_a_hundred_runs_a_second_costs_what_it_held_an_att
         [message] = (
             Execution.objects.get(pk=pk).messages if pk in failed else [Attempt.objects.get(execution_id=pk).message]
         )
-        assert (message, f":{victim.pid}:" in worker) == (
+        assert (message, f":{victim.pid}:" in str(worker)) == (
             f"worker {worker} was lost during attempt 1: its lease ran out",
             True,
         )

@@ -231,12 +231,8 @@ def test_a_stop_leaves_no_process_and_a_new_start_keeps_the_data(stack: Stack) -
     took = timedelta(seconds=time.monotonic() - began)
     left = stack.left()
     stack.start_ready()
-    assert (code, timedelta(seconds=took) < timedelta(seconds=10) + NOISE, left, login[0] in stack.running.output) == (
-        0,
-        True,
-        [],
-        True,
-    )
+    assert took < timedelta(seconds=10) + NOISE
+    assert (code, left, login[0] in stack.running.output) == (0, [], True)
 
 
 def test_a_stop_while_it_starts_leaves_nothing_either(fresh: Stack) -> None:

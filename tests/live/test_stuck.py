@@ -1,5 +1,7 @@
 """Work that is stuck in a library's C code, where nothing interrupts it: the run ends, and its place is not lost."""
 
+from typing import Any
+
 import pytest
 
 from scheduler import jobs
@@ -40,7 +42,7 @@ def test_a_process_in_which_no_python_runs_any_more_loses_its_runs_and_is_ended(
     processes: Processes, pool: str
 ) -> None:
     stuck = jobs.run_now(a_job(arguments={"stuck": "held"}), by="tester")
-    quick = {"SCHEDULER_LEASE_SECONDS": "3", "SCHEDULER_STANDSTILL_SECONDS": "6"}
+    quick: Any = {"SCHEDULER_LEASE_SECONDS": "3", "SCHEDULER_STANDSTILL_SECONDS": "6"}
     worker = processes.worker(pool=pool, concurrency=1, **quick)
     processes.beats(1, **quick)
     assert ended(stuck.pk, deadline=60) == {stuck.pk: Status.FAILED}

@@ -43,7 +43,7 @@ class Mailbox:
         return "250 OK"
 
     @property
-    def environment(self) -> dict[str, str]:
+    def environment(self) -> Any:
         return {"EMAIL_HOST": "127.0.0.1", "EMAIL_PORT": str(self.port), **QUICK}
 
 

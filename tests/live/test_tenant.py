@@ -176,7 +176,7 @@ def test_a_worker_scores_the_devices_of_another_instance_over_a_line_that_fails(
         tenant.measure(device, matrix)
 
     access = {"C8Y_BASEURL": line.url, "C8Y_TENANT": "t1", "C8Y_USER": USER, "C8Y_PASSWORD": PASSWORD}
-    worker = {**access, "ZEMENTIS_DATA_SOURCE": CUMULOCITY, "C8Y_TIMEOUT_SECONDS": "3", "C8Y_RETRIES": "4"}
+    worker: Any = {**access, "ZEMENTIS_DATA_SOURCE": CUMULOCITY, "C8Y_TIMEOUT_SECONDS": "3", "C8Y_RETRIES": "4"}
     settings.ZEMENTIS_DATA_SOURCE = CUMULOCITY
     settings.C8Y_TIMEOUT_SECONDS, settings.C8Y_RETRIES = 3, 4
     for name, value in access.items():

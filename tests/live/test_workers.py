@@ -2,6 +2,7 @@
 
 import signal
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -28,7 +29,7 @@ from tests.waiting import NOISE, wait_for
 
 pytestmark = [pytest.mark.live, pytest.mark.django_db(transaction=True)]
 
-QUICK = {"SCHEDULER_LEASE_SECONDS": "3"}
+QUICK: Any = {"SCHEDULER_LEASE_SECONDS": "3"}
 
 
 def test_a_killed_worker_s_runs_are_noticed_within_fifteen_seconds_and_failed_or_tried_again(
@@ -104,7 +105,7 @@ def test_a_worker_asked_to_stop_ends_what_it_has_begun_and_hands_the_rest_back(
     begun, waiting = ([jobs.run_now(job, by="tester").pk for _ in range(many)] for many in (2, 4))
     broker.flushdb()
     # Patient, so that a busy machine may take its time to start the others. Of itself it would keep them all along.
-    patient = {"SCHEDULER_SHUTDOWN_SECONDS": "60", "PROBE_HOLD_SECONDS": "600"}
+    patient: Any = {"SCHEDULER_SHUTDOWN_SECONDS": "60", "PROBE_HOLD_SECONDS": "600"}
     stopping = processes.worker(concurrency=2, **patient)
     key = messages.key_of("services", 5)
     broker.lpush(key, messages.encode(begun, "services", 5))

@@ -43,7 +43,7 @@ def a_snapshot() -> Iterator[None]:
 
 
 @contextmanager
-def _another_transaction(sql: str, parameters: list[object] | None) -> Iterator[None]:
+def _another_transaction(sql: str, parameters: list[int] | None) -> Iterator[None]:
     held, done = threading.Event(), threading.Event()
 
     def hold() -> None:

@@ -120,7 +120,7 @@ def check(job: Job) -> None:
     assert counters(job) == counted(job)
     state = JobState.objects.get(job=job)
     numbers = Execution.objects.of(job).runs().values_list("number", flat=True)
-    assert state.last_number >= max(numbers, default=0)
+    assert state.last_number >= max((number or 0 for number in numbers), default=0)
     # Nobody waits behind a run that is over: a held run has another open run before it.
     held = Execution.objects.of(job).filter(status=Status.QUEUED, ready_at__isnull=True).count()
     ready = Execution.objects.of(job).open().filter(ready_at__isnull=False).count()

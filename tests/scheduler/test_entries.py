@@ -4,6 +4,7 @@ import pytest
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
 from scheduler import jobs
+from scheduler.models import Job
 from tests.scheduler.factories import a_job, state
 
 pytestmark = pytest.mark.django_db
@@ -15,8 +16,8 @@ def own_entry(name: str) -> PeriodicTask:
     return PeriodicTask.objects.create(name=name, task="somebody.elses", interval=every_hour)
 
 
-def name_of_entry(job: object) -> str:
-    return PeriodicTask.objects.get(pk=state(job).entry_id).name  # type: ignore[arg-type]
+def name_of_entry(job: Job) -> str:
+    return str(PeriodicTask.objects.get(pk=state(job).entry_id).name)
 
 
 def test_a_job_whose_entrys_name_is_taken_gets_another_one() -> None:

@@ -2,10 +2,12 @@
 
 import base64
 import json
+from typing import Any
 
 import pytest
 from django.conf import settings
-from kombu import Connection, Queue
+from kombu.connection import Connection
+from kombu.entity import Queue
 from redis import Redis
 
 from scheduler import messages, tasks
@@ -24,6 +26,12 @@ def awake(monkeypatch: pytest.MonkeyPatch) -> None:
 def pushed(broker: Redis, key: str = "services") -> list[list[int]]:
     """The execution ids of the messages in a list, the next to be taken first."""
     return [messages.decode_ids(message) for message in reversed(broker.lrange(key, 0, -1))]
+
+
+def popped(broker: Redis) -> Any:
+    """The envelope of the message that is taken next."""
+    message: Any = broker.rpop("services")
+    return json.loads(message)
 
 
 @pytest.mark.parametrize(
@@ -76,9 +84,9 @@ def test_kombu_reads_what_is_pushed_as_a_message_of_celery_s(broker: Redis) -> N
 
 def test_a_message_has_the_headers_and_properties_that_celery_gives_its_own(broker: Redis) -> None:
     messages.publish([Hint(7, "services", 0)])
-    ours = json.loads(broker.rpop("services"))
+    ours = popped(broker)
     tasks.run.apply_async(args=([7],), queue="services", priority=0)
-    theirs = json.loads(broker.rpop("services"))
+    theirs = popped(broker)
     # Hints need no signature: rows decide.
     assert set(theirs["headers"]) - set(ours["headers"]) == {"jobsite_signature"}
     assert set(ours["properties"]) == set(theirs["properties"])
@@ -97,13 +105,13 @@ def test_no_two_messages_have_the_same_id(broker: Redis) -> None:
 @pytest.mark.parametrize("value", ["@body@", "@id@", '"', "\\", "\x00", "\ud800", "{", '", "body": "x'])
 def test_a_header_may_hold_any_text(broker: Redis, value: str) -> None:
     messages.publish([Hint(7, "services", 0, json.dumps({"x": value}))])
-    envelope = json.loads(broker.rpop("services"))
+    envelope = popped(broker)
     assert (envelope["headers"]["x"], json.loads(base64.b64decode(envelope["body"]))[0]) == (value, [[7]])
 
 
 def test_a_header_of_the_job_s_does_not_replace_one_of_celery_s(broker: Redis) -> None:
     messages.publish([Hint(7, "services", 0, '{"task": "os.system", "id": "x"}')])
-    headers = json.loads(broker.rpop("services"))["headers"]
+    headers = popped(broker)["headers"]
     assert headers["task"] == "scheduler.run"
     assert headers["id"] != "x"
 

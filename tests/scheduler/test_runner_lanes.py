@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import pytest
@@ -37,9 +38,8 @@ def test_lanes_run_what_is_queued_once(scripted: Scripted, lanes: Lanes) -> None
     scripted.work = work
     job = a_scripted_job(overlap="allow")
     ids = [jobs.run_now(job, by="tester").pk for _ in range(20)]
-    errands = [
-        in_thread(lambda part=part: lanes.run(part)) for part in (ids[:15], ids[5:], [*ids[:3], *ids[:3], 10**12])
-    ]
+    parts = (ids[:15], ids[5:], [*ids[:3], *ids[:3], 10**12])
+    errands = [in_thread(partial(lanes.run, part)) for part in parts]
     for errand in errands:
         errand.result()
     assert sorted(done) == ids

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -34,7 +35,7 @@ def last_minute(back: int = 0) -> datetime:
     return this_minute() - timedelta(minutes=back)
 
 
-def an_old_job(*, days: int = 10, **changes: object) -> Job:
+def an_old_job(*, days: int = 10, **changes: Any) -> Job:
     """A job that was created so many days ago."""
     job = a_job(**changes)
     JobChange.objects.filter(job_id=job.pk).update(at=clock.now() - timedelta(days=days))

@@ -51,7 +51,7 @@ def source(processes: Processes) -> Iterator[Source]:
         server.execute(f'CREATE DATABASE "{name}"')
         try:
             processes.start("manage.py", "migrate", "-v", "0", DATABASE_URL=other).wait(deadline=120)
-            account = {"DJANGO_SUPERUSER_PASSWORD": PASSWORD, "DATABASE_URL": other}
+            account: Any = {"DJANGO_SUPERUSER_PASSWORD": PASSWORD, "DATABASE_URL": other}
             command = ("createsuperuser", "--noinput", "--username", "ada", "--email", "ada@example.com")
             assert processes.start("manage.py", *command, **account).wait(deadline=60) == 0
             _web, url = processes.web(DATABASE_URL=other)

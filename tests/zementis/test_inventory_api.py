@@ -108,7 +108,7 @@ def test_a_removed_group_leaves_its_devices_unless_told_otherwise(api: Api) -> N
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
 def test_an_unknown_object_is_not_found(api: Api, method: str) -> None:
-    body = {} if method == "PUT" else None
+    body: dict[str, str] | None = {} if method == "PUT" else None
     assert answer(api(method, f"{OBJECTS}/123456789", body)) == missing(123456789)
 
 

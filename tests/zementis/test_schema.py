@@ -20,6 +20,7 @@ from tests.contract import zementis as contract
 from tests.zementis import factories
 from tests.zementis.conftest import Api, content
 from tests.zementis.factories import COMFORT, FOREST, NOON, Context, PageWriter, a_device, a_group, a_job_body
+from zementis.models import ManagedObject
 from zementis.schema.words import INVENTORY, JOBS, MEASUREMENTS, MODELS
 
 SERVICE = "/service/zementis"
@@ -164,7 +165,7 @@ def test_every_operation_on_the_inventory_answers_as_it_is_described(api: Api) -
     for headers in ({}, JSON, {"Accept": f"{VENDOR}managedobject+json"}):
         made = api.post(OBJECTS, body, headers=headers)
         seen.add(held(made, body=body))
-    device, other, third = (item.pk for item in factories.ManagedObject.objects.order_by("pk"))
+    device, other, third = (item.pk for item in ManagedObject.objects.order_by("pk"))
     group = a_group().pk
     factories.store(measured(device))
     for headers in (JSON, {"Accept": f"{VENDOR}managedobjectcollection+json"}):

@@ -44,7 +44,7 @@ def numbers(rows: int, *, seed: int) -> pd.DataFrame:
     )
 
 
-def load_of(frame: pd.DataFrame) -> np.ndarray[Any, Any]:
+def load_of(frame: pd.DataFrame) -> Any:
     """Give a made-up load (a regression target) of the rows."""
     return (
         0.3 * frame["temperature"]
@@ -60,7 +60,7 @@ def state_of(frame: pd.DataFrame) -> np.ndarray[Any, Any]:
     return np.where(load < 12.0, "idle", np.where(load < 24.0, "busy", "hot"))
 
 
-def alarm_of(frame: pd.DataFrame) -> np.ndarray[Any, Any]:
+def alarm_of(frame: pd.DataFrame) -> Any:
     """Give a made-up alarm (0 or 1) of the rows."""
     return (load_of(frame) > 20.0).astype(np.int64)
 
@@ -229,7 +229,7 @@ def hollow(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.mask(random.random(frame.shape) < 0.1)
 
 
-def load_of_holes(frame: pd.DataFrame) -> np.ndarray[Any, Any]:
+def load_of_holes(frame: pd.DataFrame) -> Any:
     """Give the made-up load of rows with holes."""
     return load_of(frame.fillna(TRAINING.median()))
 
@@ -484,7 +484,7 @@ def main() -> None:
     rule_set()
     anomaly_detection()
     scorecard()
-    np.savez_compressed(FOLDER / "expected.npz", allow_pickle=False, **expected)  # type: ignore[arg-type]
+    np.savez_compressed(FOLDER / "expected.npz", allow_pickle=False, **expected)
     sys.stdout.write(f"{len(list(FOLDER.glob('*.pmml')))} PMML, {len(list(FOLDER.glob('*.onnx')))} ONNX\n")
 
 

@@ -12,6 +12,6 @@ class Adapter(DefaultOIDCAdapter):  # type: ignore[misc]
 
     def get_claims(self, purpose: Any, user: Any, client: Any, scopes: Any, **more: Any) -> dict[str, Any]:
         """Return the claims of the standard and the groups as they are now."""
-        groups = json.loads((settings.FOLDER / "groups.json").read_text())
+        groups = json.loads((settings.FOLDER / "groups.json").read_text())  # type: ignore[misc]
         claims = super().get_claims(purpose, user, client, scopes, **more)
         return {**claims, "groups": groups.get(user.get_username(), [])}

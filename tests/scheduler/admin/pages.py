@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.contrib.messages import get_messages
-from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 
@@ -17,8 +16,9 @@ def said(response: Any) -> list[str]:
     return [str(message) for message in get_messages(response.wsgi_request)]
 
 
-def text(response: HttpResponse) -> str:
-    return response.content.decode()
+def text(response: Any) -> str:
+    """The body of an answer."""
+    return str(response.content.decode())
 
 
 def act(client: Client, action: str, *pks: int | str, model: str = "scheduler_job", **extra: Any) -> Any:

@@ -184,7 +184,8 @@ def test_coming_fires_on_closed_days_are_marked_everywhere(boss: Client) -> None
         "list": boss.get(url("scheduler_job_changelist")),
         "dashboard": boss.get(url("index")),
         "typed": boss.get(
-            url("scheduler_job_preview"), {"expression": MINUTELY, "zone": "UTC", "calendars": [calendar.pk, "x"]}
+            url("scheduler_job_preview"),
+            {"expression": MINUTELY, "zone": "UTC", "calendars": [str(calendar.pk), "x"]},
         ),
     }
     assert {name: "Plant: Closed" in text(page) for name, page in pages.items()} == dict.fromkeys(pages, True)

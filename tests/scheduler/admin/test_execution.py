@@ -84,9 +84,9 @@ def test_the_runs_of_one_job_come_by_number_and_its_skipped_instants_by_due(boss
     first, second = ended(job), ended(job)
     now = datetime.now(UTC)
     newer, older = skipped(job, at=now), skipped(job, at=now - timedelta(hours=1))
-    runs = boss.get(url(LIST), {"job": job.pk}).context["cl"].result_list
+    runs = boss.get(url(LIST), {"job": str(job.pk)}).context["cl"].result_list
     assert [execution.pk for execution in runs] == [second.pk, first.pk]
-    instants = boss.get(url(LIST), {"job": job.pk, "status": "5"}).context["cl"].result_list
+    instants = boss.get(url(LIST), {"job": str(job.pk), "status": "5"}).context["cl"].result_list
     assert [execution.pk for execution in instants] == [newer.pk, older.pk]
 
 
@@ -102,7 +102,7 @@ def test_a_filter_without_an_index_looks_through_a_window_and_says_so(
     page = boss.get(url(LIST), {"status": "4"})
     assert list(page.context["cl"].result_list) == []
     assert "Looked through 200,000 runs" in text(page)
-    by_job = boss.get(url(LIST), {"status": "4", "job": job.pk}).context["cl"].result_list
+    by_job = boss.get(url(LIST), {"status": "4", "job": str(job.pk)}).context["cl"].result_list
     assert [execution.pk for execution in by_job] == [old.pk]
 
 

@@ -1,6 +1,7 @@
 """The page that tells what happened at an instant."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -17,7 +18,7 @@ WHY = "scheduler_job_why"
 DUE = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def old_job(**changes: object) -> Job:
+def old_job(**changes: Any) -> Job:
     """A job that existed before DUE."""
     job = a_job(**changes)
     JobChange.objects.filter(job_id=job.pk).update(at=datetime(2025, 1, 1, tzinfo=UTC))

@@ -65,12 +65,12 @@ def receiver() -> Iterator[Receiver]:
 
         def _answer(self) -> None:
             raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            receiver.entered.set()
-            receiver.open.wait(2 * PATIENCE)
-            receiver.seen.append(Post(self.command, self.path, json.loads(raw) if raw else None))
-            self.send_response(receiver.status)
-            if receiver.location:
-                self.send_header("Location", receiver.location)
+            here.entered.set()
+            here.open.wait(2 * PATIENCE)
+            here.seen.append(Post(self.command, self.path, json.loads(raw) if raw else None))
+            self.send_response(here.status)
+            if here.location:
+                self.send_header("Location", here.location)
             self.send_header("Content-Length", "0")
             self.end_headers()
 
@@ -79,12 +79,12 @@ def receiver() -> Iterator[Receiver]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    receiver = Receiver(f"127.0.0.1:{server.server_address[1]}")
-    receiver.open.set()
+    here = Receiver(f"127.0.0.1:{server.server_address[1]}")
+    here.open.set()
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
-    yield receiver
-    receiver.open.set()
+    yield here
+    here.open.set()
     server.shutdown()
     thread.join()
     server.server_close()

@@ -18,7 +18,7 @@ _names = itertools.count(1)
 
 def a_channel(url: str | Secret = "json://127.0.0.1:9/hook") -> Channel:
     secret = url if isinstance(url, Secret) else Secret.of(url)
-    return Channel.objects.create(name=f"channel {next(_names)}", url=secret)
+    return Channel.objects.create(name=f"channel {next(_names)}", url=secret)  # type: ignore[misc]
 
 
 def a_rule(channel: Channel | None = None, **changes: Any) -> AlertRule:

@@ -363,5 +363,5 @@ def test_a_calendar_given_to_a_job_is_not_deleted_beside_it() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_edits_at_once_come_to_different_versions() -> None:
     calendar = a_calendar()
-    together(*[lambda text=text: edited(calendar, dates=text) for text in ("05-01", "05-02", "05-03")])  # type: ignore[misc]
+    together(*[lambda text=text: edited(calendar, dates=text) for text in ("05-01", "05-02", "05-03")])
     assert Calendar.objects.get(pk=calendar.pk).version == 4

@@ -58,7 +58,8 @@ def test_every_due_instant_is_either_open_or_closed_by_its_own_day(
         [(one, None) for one in expected],
         [one for one in instants if one not in expected],
     )
-    backwards, earlier = [], fires.previous_before(now + TICK)
+    backwards: list[datetime] = []
+    earlier = fires.previous_before(now + TICK)
     while earlier is not None and earlier >= first:
         backwards.insert(0, earlier)
         earlier = fires.previous_before(earlier)

@@ -205,7 +205,7 @@ def test_a_run_that_vanishes_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("arguments", [[], ["plan"], ["list", "--limit", "-1"], ["nothing"], ["list", "--what"]])
 def test_wrong_usage_ends_with_1_as_2_means_changes(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     command = Command()
-    command._called_from_command_line = True
+    command._called_from_command_line = True  # type: ignore[attr-defined]
     with pytest.raises(SystemExit) as leaving:
         command.create_parser("manage.py", "jobs").parse_args(arguments)
     assert (leaving.value.code, "usage: manage.py jobs" in capsys.readouterr().err) == (1, True)

@@ -41,7 +41,7 @@ def definitions() -> dict[int, Definition]:
     return {job.number: Definition.of(job) for job in Job.objects.order_by("number")}
 
 
-NAMES = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), min_size=1, max_size=60).filter(
+NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=60).filter(
     str.strip
 )
 SMALL = st.integers(0, 2**15 - 1)
