@@ -34,7 +34,8 @@ from scheduler.alerts.watched import watched
 from scheduler.models import AlertRule, Channel, Condition, Delivery, Execution, Incident, Job, JobChange, Ping, Status
 from tests.access.rows import rows
 from tests.voltmx.wire import Wire, sample
-from voltmx.foundry import identity, operation
+from voltmx.foundry import answers as vendor_answers
+from voltmx.foundry import identity
 from voltmx.models import AccountSession, Service
 from zementis.devices.cumulocity import CumulocitySource
 from zementis.devices.source import DataSourceError
@@ -168,7 +169,7 @@ def seen(text: str) -> list[str]:
     return found
 
 
-CALLS = {
+CALLS: dict[str, dict[str, Any]] = {
     "ok": {"operationName": "ok"},
     "fail": {"operationName": "fail"},
     "text": {"operationName": "text"},
@@ -267,14 +268,14 @@ def test_no_marked_secret_is_in_any_output(
     note("refused again", wire.send("PUT", "/admin/api/jobs/job", {"jobId": 1, **bad}))
 
     # -- What runs ---------------------------------------------------------------------------------------------------
-    usual = operation.answers.judge
+    usual = vendor_answers.judge
 
     def judge(answer: Any, **more: Any) -> Any:
         if b"/crash" in answer.body:
             raise ValueError(f"cannot judge {answer.body!r}")
         return usual(answer, **more)
 
-    monkeypatch.setattr(operation.answers, "judge", judge)
+    monkeypatch.setattr(vendor_answers, "judge", judge)
     for job in Job.objects.filter(kind="voltmx").order_by("number"):
         note(f"run {job.name}", wire.send("POST", f"/admin/api/jobs/job/run/{job.number}"))
         jobs.update(job, {"overlap": "allow"}, by="boss")
@@ -411,7 +412,7 @@ def dump(broker: Redis) -> str:
     texts = []
     for key in broker.scan_iter():
         kind = broker.type(key)
-        items = broker.lrange(key, 0, -1) if kind == b"list" else [broker.dump(key) or b""]
+        items: Any = broker.lrange(key, 0, -1) if kind == b"list" else [broker.dump(key) or b""]
         for item in items:
             texts.append(item.decode("utf-8", "replace"))
             if kind == b"list":

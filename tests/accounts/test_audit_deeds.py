@@ -47,9 +47,10 @@ def act(client: Client, page: str, action: str, *keys: object) -> None:
 
 
 def an_incident() -> Incident:
-    rule = AlertRule.objects.create(job=a_job(), condition=Condition.FAILURE)
-    execution = jobs.run_now(rule.job, by="tester")
-    return Incident.objects.create(rule=rule, job=rule.job, execution_id=execution.pk, summary="failed")
+    job = a_job()
+    rule = AlertRule.objects.create(job=job, condition=Condition.FAILURE)
+    execution = jobs.run_now(job, by="tester")
+    return Incident.objects.create(rule=rule, job=job, execution_id=execution.pk, summary="failed")
 
 
 def an_own_entry(**values: Any) -> PeriodicTask:

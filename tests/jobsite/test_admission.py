@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from celery.exceptions import Ignore, Reject
 from django.conf import settings
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from redis import Redis
 
 from jobsite import admission, celery_app, signatures
@@ -61,7 +61,8 @@ def signed(broker: Redis) -> Envelope:
     """A message for another task than hints', published by Celery."""
     tasks.run_job.apply_async(args=(7,), headers={"tenant": "north"}, priority=4)
     [key] = broker.keys("services*")
-    made: Envelope = json.loads(broker.rpop(key))
+    message: Any = broker.rpop(key)
+    made: Envelope = json.loads(message)
     return made
 
 
@@ -146,16 +147,16 @@ def test_a_worker_s_channel_passes_over_junk_and_takes_what_is_behind_it(broker:
     broker.hset("unacked", "list", "[]")
     broker.zadd("unacked_index", {"list": 1})
     seen: list[Any] = []
-    with celery_app.connection_for_read() as connection:
+    with celery_app.connection_for_read() as link:
         queue = celery_app.amqp.queues["services"]
-        with celery_app.amqp.TaskConsumer(connection, queues=[queue]) as consumer:
-            consumer.callbacks = [lambda body, message: (seen.append(body), message.ack())]
+        with celery_app.amqp.TaskConsumer(link, queues=[queue]) as consumer:
+            consumer.callbacks = [lambda body, message: message.ack(), lambda body, message: seen.append(body)]
             channel = consumer.channel
             channel.qos.restore_visible(interval=1)
             give_up = time.monotonic() + 60
             while not seen and time.monotonic() < give_up:
                 with suppress(TimeoutError):
-                    connection.drain_events(timeout=1)
+                    link.drain_events(timeout=1)
     assert [body[0] for body in seen] == [[[7]]]
     assert (broker.hlen("unacked"), broker.zcard("unacked_index"), broker.llen("services")) == (0, 0, 0)
     assert counted()["form"] >= 10
@@ -274,7 +275,7 @@ def test_a_message_goes_back_to_its_queue_while_nobody_knows_whether_it_was_deal
         raise OperationalError
 
     monkeypatch.setattr(once, "_WAIT_SECONDS", 0.0)
-    monkeypatch.setattr(once.connection, "close", lambda: None)
+    monkeypatch.setattr(connection, "close", lambda: None)
     monkeypatch.setattr(receipts, "take", away)
     assert deliver("works", signatures.sign({}, b"")) is Reject
 

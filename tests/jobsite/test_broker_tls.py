@@ -78,7 +78,7 @@ def test_hints_sweep_metrics_health_and_workers_go_over_tls(
     with PromptConnection(url) as connection:
         connection.ensure_connection(max_retries=1)
         with celery_app.amqp.TaskConsumer(connection, queues=[celery_app.amqp.queues["services"]]) as consumer:
-            consumer.callbacks = [lambda body, message: (seen.append(body[0]), message.ack())]
+            consumer.callbacks = [lambda body, message: message.ack(), lambda body, message: seen.append(body[0])]
             connection.drain_events(timeout=60)
     assert (seen, broker.llen("services")) == ([[[7]]], 0)
 

@@ -60,7 +60,7 @@ def test_every_container_runs_as_an_ordinary_user_on_a_read_only_root_without_ri
         )
         for name, service in ((name, whole(service)) for name, service in {**compose()["services"], **demo}.items())
     }
-    locked = (True, ["ALL"], ["no-new-privileges:true"], False, [], True)
+    locked: tuple[Any, ...] = (True, ["ALL"], ["no-new-privileges:true"], False, [], True)
     users = dict.fromkeys((*APPLICATION, *demo), "10001") | {"postgres": "postgres", "redis": "redis"}
     assert found == {name: (user, *locked) for name, user in users.items()}
 

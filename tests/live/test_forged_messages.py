@@ -1,6 +1,7 @@
 """What somebody who can write to Redis can do to real workers: cost them work."""
 
 import json
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -29,7 +30,7 @@ def test_junk_forgeries_and_replays_stop_no_worker_and_start_nothing(processes: 
     untouched, asked = a_job(), a_job()
     queued = jobs.run_now(a_job(), by="tester")
     tasks.run_job.apply_async(args=(asked.pk,), queue="inference", priority=0)
-    signed = broker.rpop("inference")
+    signed: Any = broker.rpop("inference")
     broker.flushdb()
     junk = [made if isinstance(made, str | bytes) else json.dumps(made()) for _, made in JUNK.values()]
     forged = hint(untouched.pk)
@@ -63,7 +64,7 @@ def test_runs_go_through_a_redis_with_password_and_tls_and_a_worker_that_trusts_
         login, _, address = server.url.removeprefix("redis://").rpartition("@")
         host, _, port = address.partition("/")[0].partition(":")
         with tls_door((host, int(port)), certificate=ours[0], key=ours[1]) as door:
-            secure = {"CELERY_BROKER_URL": f"rediss://{login}@127.0.0.1:{door}/0"}
+            secure: Any = {"CELERY_BROKER_URL": f"rediss://{login}@127.0.0.1:{door}/0"}
             stranger = processes.start(
                 *("-m", "celery", "-A", "jobsite", "worker", "-Q", "services", "-P", "threads", "-c", "1"),
                 CELERY_BROKER_CA_FILE=str(another[0]),
