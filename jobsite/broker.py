@@ -61,13 +61,28 @@ class AdmittingClient(client.Redis):
 
 
 class FreeingChannel(redis.Channel):
-    """A channel with such places, and such a client."""
+    """A channel with such places, and such a client: one for all that it asks of Redis beside fetching."""
 
     QoS = FreeingQoS
+    _kept: tuple[Any, Any] | None = None
 
     def _get_client(self) -> Any:
         super()._get_client()  # type: ignore[no-untyped-call]
         return AdmittingClient
+
+    def _create_client(self, asynchronous: bool = False) -> Any:
+        """Return a client of the pool in use.
+
+        kombu makes one to note and one to acknowledge each message, which takes about as long as what it is made for.
+        Those that fetch have a state of their own.
+        """
+        if asynchronous:
+            return super()._create_client(asynchronous)  # type: ignore[no-untyped-call]
+        kept, pool = self._kept, self.pool
+        if kept is None or kept[0] is not pool:
+            # The first, or the pool was given up with its connections.
+            kept = self._kept = pool, super()._create_client()  # type: ignore[no-untyped-call]
+        return kept[1]
 
     def _deliver_fanout_message(self, message: Any, exchange: str) -> bool:
         """Drop what workers tell each other of themselves: nothing here listens to it, and nobody signs it."""
