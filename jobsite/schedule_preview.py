@@ -4,10 +4,11 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from django.core.exceptions import SuspiciousOperation
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, inline_serializer
 from rest_framework import serializers
-from rest_framework.exceptions import PermissionDenied
+from rest_framework.exceptions import ParseError, PermissionDenied
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.renderers import BaseRenderer
@@ -113,6 +114,9 @@ class SchedulePreviewView(APIView):
 
     def handle_exception(self, exc: Exception) -> Response:
         """Answer what DRF refuses (no login, too many calls, a wrong method) in the same shape as wrong parameters."""
+        if isinstance(exc, SuspiciousOperation):
+            # More parameters than Django reads.
+            exc = ParseError("The request cannot be read.")
         response = super().handle_exception(exc)
         response.data = {"errors": [str(getattr(exc, "detail", exc))]}
         return response

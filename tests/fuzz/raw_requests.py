@@ -122,7 +122,7 @@ _CREDENTIALS: tuple[tuple[tuple[str, str], ...], ...] = tuple(
         *(
             "Bearer \xff",
             "Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0.",
-            "Negotiate \x01",
+            "Negotiate x",
             "Basic \xe9",
             ":",
             "\xa0Basic eA==",

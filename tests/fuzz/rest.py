@@ -46,7 +46,7 @@ def crashes(root: Path) -> list[str]:
             continue
         text = log.read_text(errors="replace")
         for trace in re.findall(r"^Traceback \(most recent call last\):\n(?:[ \t].*\n|\n)*(\S.*)$", text, re.M):
-            # Django logs the request that it refuses as an error of its own.
-            if not trace.startswith("django.core.exceptions.DisallowedHost"):
+            # Django logs the requests that it refuses (400) as errors of their own.
+            if not re.match(r"\S+\.(Disallowed\w+|TooMany\w+)|ValueError: Max number of fields", trace):
                 found[f"{log.stem}: {trace[:200]}"] += 1
     return [f"{count} × traceback in {line}" for line, count in found.most_common(20)]

@@ -52,6 +52,13 @@ def test_the_answer_is_json_whatever_is_asked_for(format_: str, accept: str) -> 
     assert (answer.status_code, answer["Content-Type"]) == (200, "application/json")
 
 
+def test_more_parameters_than_are_read_are_refused_in_the_same_shape() -> None:
+    request = APIRequestFactory().get("/api/schedule/preview?" + "a=b&" * 1500)
+    force_authenticate(request, User(username="operator"))
+    answer = view(request)
+    assert (answer.status_code, answer.data) == (400, {"errors": ["The request cannot be read."]})
+
+
 def test_the_zone_is_utc_and_the_count_ten_unless_given() -> None:
     status, body = get({"expression": "*/5 * * * *"})
     assert (status, body["zone"], len(body["fires"])) == (200, "UTC", 10)

@@ -65,7 +65,7 @@ ACCOUNT_OPERATIONS: dict[tuple[str, str], dict[str, Any]] = {
         "summary": "Exchange a refresh token for fresh tokens",
         "tags": [ACCOUNTS],
         "security": [{"refreshToken": []}],
-        "responses": {"200": _WELCOME, **_refusals(401, 429, 431, 503)},
+        "responses": {"200": _WELCOME, **_refusals(400, 401, 429, 431, 503)},
     },
     ("/authService/accounts/logout", "post"): {
         "operationId": "voltmx_logout",
@@ -78,7 +78,7 @@ ACCOUNT_OPERATIONS: dict[tuple[str, str], dict[str, Any]] = {
                 **answer("Done.", {"type": "object", "maxProperties": 0}, example={}),
                 "headers": _NO_STORE,
             },
-            **_refusals(401, 429, 431, 503),
+            **_refusals(400, 401, 429, 431, 503),
         },
     },
 }

@@ -24,7 +24,8 @@ _REFUSALS: dict[int, tuple[str, str, Any]] = {
     431: ("Too many or too large header fields.", "The request has more than 100 header fields", None),
     503: ("The database does not answer.", "The database does not answer; try again", None),
 }
-_COMMON = (401, 403, 429, 431, 503)
+# 400: any address refuses a request of too many parameters.
+_COMMON = (400, 401, 403, 429, 431, 503)
 _AUTH_REFUSALS = {
     400: "A field is missing, or the body cannot be read.",
     401: "Wrong credentials, or a token that is dead.",

@@ -27,7 +27,7 @@ _STATUSES = {
     503: "Something that is needed does not answer at the moment.",
 }
 # Whatever is asked for may be answered so.
-_COMMON = (401, 403, 429, 431, 503)
+_COMMON = (400, 401, 403, 429, 431, 503)
 SERVICE, PLATFORM = "ZementisErrors", "PlatformError"
 # Nobody refuses so, or everybody who does has an example of its own.
 _NEVER = {

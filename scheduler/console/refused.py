@@ -1,0 +1,30 @@
+"""Values in the console's addresses that no row can hold: a refusal, not a crash."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.db import DataError
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.views.defaults import bad_request
+
+
+class RefusedValuesMiddleware:
+    """Answers 400 where PostgreSQL, or the way to it, refused a value that a page of the console was asked for.
+
+    Lists filter by any column that their query names (`?name=`, `?at__gte=`, `?name__regex=`), and keys stand in paths:
+    NUL in a text, half a regular expression, a time before the first year come up only when the rows are read.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self._get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Return the refusal, None for what is another's affair."""
+        if isinstance(exception, (DataError, OverflowError)) and request.path_info.startswith(reverse("admin:index")):
+            return bad_request(request, exception)
+        return None
