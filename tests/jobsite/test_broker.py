@@ -15,7 +15,8 @@ def test_a_channel_asks_with_one_client_until_its_connections_are_given_up(broke
         def client() -> Redis:
             with channel.conn_or_acquire() as acquired:
                 assert acquired.ping()
-                return acquired
+                found: Redis = acquired
+                return found
 
         first, second = client(), client()
         channel._disconnect_pools()
