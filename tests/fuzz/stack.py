@@ -74,10 +74,8 @@ class Stack:
 
     def start_programs(self, *, patience: float = 90.0) -> None:
         """Start web, beat and workers, and wait until web answers. Raises ``NoAnswer``."""
-        bind = ("--bind", f"127.0.0.1:{self.port}", "--limit-request-line", "8190", "--no-control-socket")
-        self._start(
-            "web", "gunicorn", "jobsite.wsgi", *bind, "--worker-class", "gthread", "--workers", "2", "--threads", "8"
-        )
+        bind = ("--bind", f"127.0.0.1:{self.port}", "--workers", "2")
+        self._start("web", "gunicorn", "--config", "python:jobsite.web.config", "jobsite.wsgi", *bind)
         self._start("beat", "celery", "-A", "jobsite", "beat", "--pidfile", "")
         for queue, pool in (("services", ("threads", "8")), ("inference", ("prefork", "1"))):
             options = ("-Q", queue, "-P", pool[0], "-c", pool[1], "-n", f"{queue}@%h", "--without-gossip")
