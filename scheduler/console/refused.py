@@ -25,6 +25,13 @@ class RefusedValuesMiddleware:
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Return the refusal, None for what is another's affair."""
-        if isinstance(exception, (DataError, OverflowError)) and request.path_info.startswith(reverse("admin:index")):
+        if (isinstance(exception, (DataError, OverflowError)) or _no_key(exception)) and request.path_info.startswith(
+            reverse("admin:index")
+        ):
             return bad_request(request, exception)
         return None
+
+
+def _no_key(exception: Exception) -> bool:
+    """Whether a choice by key was no number: the stock fields with completion look for it again to show it."""
+    return isinstance(exception, ValueError) and "expected a number but got" in str(exception)

@@ -20,3 +20,10 @@ def test_what_no_row_can_hold_is_refused(client: Client, address: str) -> None:
     client.raise_request_exception = False
     answer = client.get(address)
     assert (answer.status_code, b"Bad Request (400)" in answer.content) == (400, True)
+
+
+@pytest.mark.django_db
+def test_a_choice_that_is_no_key_is_refused(client: Client) -> None:
+    client.force_login(User.objects.create_superuser("root"))
+    client.raise_request_exception = False
+    assert client.post("/admin/scheduler/ping/add/", {"job": "[{}]"}).status_code == 400
