@@ -7,14 +7,11 @@ import pytest
 from django.db import connection
 
 from scheduler import claims, reach
-from scheduler.claimer import Claimer
 from scheduler.models import Execution
 from scheduler.reach import EVERYTHING_SECONDS, LONGEST_APART_SECONDS, MARGIN_SECONDS, SLOW_SECONDS, Reach
 from tests.scheduler.beats import a_beat, prepared
 from tests.scheduler.factories import YEARLY, a_job, due, state
 from tests.scheduler.holding import a_snapshot
-
-SLOW = SLOW_SECONDS * 2
 
 
 def slow_reach() -> Reach:
@@ -76,12 +73,12 @@ def test_a_look_that_does_not_go_back_far_leaves_what_is_older() -> None:
 def test_a_claim_that_was_cut_short_has_not_seen_everything(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(claims, "MOST_ROWS", 1)
     monkeypatch.setattr(reach, "SLOW_SECONDS", 0.0)
-    claimer = Claimer(batch=10)
     jobs = [a_job(expression=YEARLY) for _ in range(3)]
     for job in jobs:
         due(job, seconds_ago=100)
-    assert claims.claim(limit=10).left == 2
-    claimer.claim()
+    with prepared() as claimer:
+        assert claims.claim(limit=10).left == 2
+        claimer.claim()
     assert claimer.reach.seconds() == EVERYTHING_SECONDS
 
 

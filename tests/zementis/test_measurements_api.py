@@ -99,7 +99,7 @@ def test_all_are_stored_or_none(api: Api, device: int) -> None:
         {"time": 5},
         {"time": "2026-05-01T14:00:00"},
         {"time": "2026-13-01T14:00:00Z"},
-        {"c8y_X": {"x": {"value": 10**400}}},
+        {"c8y_X": {"x": {"value": 10**350}}},
         {"c8y_X": {"x": {"value": 1, "unit": 5}}},
         {"c8y_X": {"\x00": {"value": 1}}},
         {"c8y_X": {"x" * 256: {"value": 1}}},

