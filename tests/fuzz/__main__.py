@@ -76,8 +76,8 @@ def _report(tally: Tally, seconds: float, seed: int) -> bool:
     never = sorted({label for label, _ in tally.answers} - succeeded)
     print(f"{len(succeeded)} of {len(succeeded) + len(never)} kinds of requests succeeded at least once")
     for label in never:
-        told = {status: count for (each, status), count in sorted(tally.answers.items()) if each == label}
-        print(f"  never {label}: {told}")
+        instead = {status: count for (each, status), count in sorted(tally.answers.items()) if each == label}
+        print(f"  never {label}: {instead}")
     print(f"slowest: {tally.slowest[0]:.2f} s, {tally.slowest[1]}")
     print(f"{tally.lost:,} odd or cut requests without an answer; {tally.unsendable:,} cases that no client could send")
     for each in sorted(tally.without):

@@ -145,7 +145,7 @@ class Console:
         while "{" in path:
             label = path.split("{", 1)[1].split("}", 1)[0]
             keys = self._known.rows(label) if "." in label else []
-            if keys and draw(st.integers(0, 7)):
+            if keys and draw(st.integers(0, 7)) > 0:
                 value = str(chance.choice(keys))
             else:
                 value = str(draw(st.sampled_from((*hostile.TEXTS, *hostile.NUMBERS[:-1], "_5F", "1_2F", "_ZZ"))))[:2000]
@@ -155,9 +155,9 @@ class Console:
     def _get(self, draw: DrawFn, path: str, chance: random.Random) -> Sent:
         pairs: list[tuple[str, object]] = []
         linked = self._queries.get(path) or []
-        if linked and draw(st.booleans()):
+        if linked and draw(st.booleans()) is True:
             pairs += parse_qsl(chance.choice(linked).removeprefix("?"), keep_blank_values=True)
-            if pairs and draw(st.booleans()):
+            if pairs and draw(st.booleans()) is True:
                 place = chance.randrange(len(pairs))
                 pairs[place] = (pairs[place][0], draw(hostile.scalars))
         for _ in range(draw(st.sampled_from((0, 1, 1, 2)))):

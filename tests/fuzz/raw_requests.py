@@ -302,7 +302,8 @@ def _bent(draw: DrawFn, body: bytes, how: int) -> bytes:
 
 def _in_chunks(draw: DrawFn, sent: Sent) -> Sent:
     """Send the body in chunks, which may make no sense."""
-    body, pieces = sent.body, []
+    body = sent.body
+    pieces: list[bytes] = []
     while body:
         size = draw(st.sampled_from((1, 7, 100, 100_000)))
         if len(pieces) > 20:

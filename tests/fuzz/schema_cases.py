@@ -14,6 +14,7 @@ from hypothesis.strategies import SearchStrategy
 from requests.structures import CaseInsensitiveDict
 from schemathesis import Case, GenerationMode
 from schemathesis.config import GenerationConfig
+from schemathesis.core.result import Err
 
 from tests.fuzz.people import Known
 from tests.fuzz.verdict import Operation
@@ -34,11 +35,13 @@ class Cases:
         self._known = known
         self._operations: dict[tuple[str, str], Any] = {}
         for result in self._schema.get_all_operations():
+            if isinstance(result, Err):
+                raise result.err()
             operation = result.ok()
             self._operations[operation.method.upper(), operation.path] = operation
-        self._strategies: dict[tuple[str, str, GenerationMode], SearchStrategy[Case]] = {}
+        self._strategies: dict[tuple[str, str, GenerationMode], SearchStrategy[Case[Any]]] = {}
 
-    def strategy(self, operation: Operation, *, fitting: bool) -> SearchStrategy[Case]:
+    def strategy(self, operation: Operation, *, fitting: bool) -> SearchStrategy[Case[Any]]:
         """Return what makes requests of an operation."""
         mode = GenerationMode.POSITIVE if fitting else GenerationMode.NEGATIVE
         key = (operation.method, operation.path, mode)
@@ -46,14 +49,14 @@ class Cases:
             self._strategies[key] = self._operations[key[:2]].as_strategy(generation_mode=mode)
         return self._strategies[key]
 
-    def edges(self, operation: Operation) -> Iterator[Case]:
+    def edges(self, operation: Operation) -> Iterator[Case[Any]]:
         """Yield requests at the edges of what is described: least and longest values, members missing, wrong types."""
         found = self._operations[operation.method, operation.path]
         yield from self._schema.iter_coverage_cases(
             found, generation_modes=list(GenerationMode), generation_config=GenerationConfig()
         )
 
-    def sent(self, case: Case, operation: Operation, chance: random.Random) -> Sent | None:
+    def sent(self, case: Case[Any], operation: Operation, chance: random.Random) -> Sent | None:
         """Return a case as a request; None where no client could send it."""
         try:
             fields = case.as_transport_kwargs(base_url=_BASE)

@@ -155,8 +155,8 @@ class Contract:
             whole = {**schema, "components": {"schemas": self.document["components"]["schemas"]}}
             validator = self._validators[key] = jsonschema_rs.Draft202012Validator(whole)
         if not validator.is_valid(value):
-            for error in list(validator.iter_errors(value))[:2]:
-                yield f"{'/'.join(map(str, error.instance_path))}: {error.message}"[:300]
+            for wrong in list(validator.iter_errors(value))[:2]:
+                yield f"{'/'.join(map(str, wrong.instance_path))}: {wrong.message}"[:300]
 
 
 def _part(part: str) -> str:

@@ -82,7 +82,8 @@ class Wire:
             if not fresh and not isinstance(error, TimeoutError):
                 # A connection that was kept may have been closed meanwhile.
                 return self._again(sent, data)
-            return self._lost(sent, error, began)
+            self._lost(sent, error, began)
+            return None
 
     def _again(self, sent: Sent, data: bytes) -> Answer | None:
         began = time.monotonic()
@@ -90,7 +91,8 @@ class Wire:
             return self._exchange(sent, data, began)
         except (OSError, http.client.HTTPException) as error:
             self.close()
-            return self._lost(sent, error, began)
+            self._lost(sent, error, began)
+            return None
 
     def _lost(self, sent: Sent, error: Exception, began: float) -> None:
         if isinstance(error, ConnectionError) and len(sent.body) > _LONG_BODY:
