@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from django.core.exceptions import FieldDoesNotExist
 from django.db import DataError
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.views.defaults import bad_request
+
+_REFUSALS = (DataError, FieldDoesNotExist, OverflowError)
 
 
 class RefusedValuesMiddleware:
     """Answers 400 where PostgreSQL, or the way to it, refused a value that a page of the console was asked for.
 
     Lists filter by any column that their query names (`?name=`, `?at__gte=`, `?name__regex=`), and keys stand in paths:
-    NUL in a text, half a regular expression, a time before the first year come up only when the rows are read.
+    NUL in a text, half a regular expression, a time before the first year come up only when the rows are read. So does
+    `?_to_field=` with nothing behind it, which the stock pages take for the name of a column.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -25,9 +29,8 @@ class RefusedValuesMiddleware:
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Return the refusal, None for what is another's affair."""
-        if (isinstance(exception, (DataError, OverflowError)) or _no_key(exception)) and request.path_info.startswith(
-            reverse("admin:index")
-        ):
+        refused = isinstance(exception, _REFUSALS) or _no_key(exception)
+        if refused and request.path_info.startswith(reverse("admin:index")):
             return bad_request(request, exception)
         return None
 

@@ -70,6 +70,10 @@ def test_what_the_server_refuses_before_there_is_a_request_needs_no_form() -> No
     odd = Sent("G@T", "/admin/api/jobs/job", odd=True)
     assert problems(odd, 400, page, kind="text/html") == []
     assert problems(JOBS, 400, page, kind="text/html") != []
+    coded = JOBS.with_headers(("transfer-encoding", "+Y0Y"))
+    assert (problems(coded, 501, page, kind="text/html"), len(problems(JOBS, 501, page, kind="text/html"))) == ([], 2)
+    long = Sent("GET", f"/admin/api/jobs/job?{'x' * 8190}")
+    assert (problems(long, 414, page, kind="text/html"), len(problems(JOBS, 414, page, kind="text/html"))) == ([], 1)
 
 
 def test_documents_are_written_as_nobody_should_write_them() -> None:

@@ -26,6 +26,8 @@ _FORMS = (
     ("/user", ("PlatformError",)),
 )
 _ACCEPTED_WITHOUT_BODY = (201, 204, 304)
+# What the server takes for a request line; see jobsite/web/config.py.
+_LONGEST_LINE = 8190
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,8 @@ class Contract:
 
     def problems(self, sent: Sent, answer: Answer) -> Iterator[str]:
         """Yield what is wrong with an answer."""
+        if _from_server(answer) and answer.status == _due_from_server(sent):
+            return
         # 501 and 505 are the right words for framing that the server does not know.
         if answer.status >= 500 and not (sent.odd and answer.status in (501, 505) and _from_server(answer)):
             yield f"status {answer.status}"
@@ -170,6 +174,15 @@ def _path(target: str) -> str:
 def _from_server(answer: Answer) -> bool:
     """Whether gunicorn itself refused, before there was a request that it could hand on."""
     return answer.headers.get("content-type") == "text/html" and b"<h1><p>" in answer.body
+
+
+def _due_from_server(sent: Sent) -> int | None:
+    """Return the status that gunicorn owes a request for what stands in its head, if any."""
+    if len(f"{sent.method} {sent.target} HTTP/1.1") > _LONGEST_LINE:
+        return 414
+    # A transfer coding that nobody knows: RFC 9112, 6.1.
+    coding = sent.head("Transfer-Encoding")
+    return 501 if coding is not None and coding.strip().lower() != "chunked" else None
 
 
 def _no_constant(name: str) -> None:

@@ -12,6 +12,7 @@ from django.test import Client
         "/admin/scheduler/limit/a%00b/delete/",
         "/admin/scheduler/job/?name=%00",
         "/admin/zementis/scoringmodel/?name__regex=(",
+        "/admin/scheduler/limit/a/delete/?_to_field=",
         "/admin/accounts/apitoken/?revoked_at__gte=0001-01-01T00:00:00%2B23:59",
     ],
 )

@@ -79,7 +79,7 @@ def _upload(operation: str, words: str) -> dict[str, Any]:
         "responses": {
             "201": answer("The model.", ref("ZementisModel"), example=_IRIS),
             **service_refusals(
-                *(400, 409, 413),
+                *(400, 409, 413, 415),
                 e400={"errors": [invalid]},
                 e409={"errors": ["A model with the name 'Iris_CT' already exists."]},
             ),
