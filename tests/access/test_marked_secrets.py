@@ -10,7 +10,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -33,6 +33,7 @@ from scheduler.alerts import deliveries
 from scheduler.alerts.watched import watched
 from scheduler.models import AlertRule, Channel, Condition, Delivery, Execution, Incident, Job, JobChange, Ping, Status
 from tests.access.rows import rows
+from tests.http_server import PatientServer
 from tests.voltmx.wire import Wire, sample
 from voltmx.foundry import answers as vendor_answers
 from voltmx.foundry import identity
@@ -107,7 +108,7 @@ class Echo(BaseHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def echo() -> Iterator[str]:
     """The echoing service's address."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Echo)
+    server = PatientServer(("127.0.0.1", 0), Echo)
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()

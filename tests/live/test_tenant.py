@@ -8,7 +8,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from pytest_django import Settings
 
 from scheduler import jobs
 from scheduler.models import Execution, Job, Status
+from tests.http_server import PatientServer
 from tests.live.servers import Server, _root, put_database
 from tests.processes import ROOT, Processes
 from tests.waiting import NOISE, wait_for
@@ -76,7 +77,7 @@ class Line:
             def log_message(self, format: str, *args: Any) -> None:
                 """Keep quiet."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = PatientServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 

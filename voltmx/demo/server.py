@@ -47,6 +47,8 @@ class FoundryServer:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
+    # The library's own resets the sixth client that comes before it has accepted the first.
+    request_queue_size = 128
     connections = 0
 
     def process_request(self, request: Any, client_address: Any) -> None:

@@ -6,12 +6,13 @@ import json
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
 
 from scheduler.alerts.watched import watched
+from tests.http_server import PatientServer
 from tests.waiting import PATIENCE
 
 
@@ -77,8 +78,7 @@ def receiver() -> Iterator[Receiver]:
         def log_message(self, *_args: Any) -> None:
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    server = PatientServer(("127.0.0.1", 0), Handler)
     here = Receiver(f"127.0.0.1:{server.server_address[1]}")
     here.open.set()
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)

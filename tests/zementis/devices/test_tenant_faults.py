@@ -7,13 +7,14 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
 
 from scheduler import job_types
 from scheduler.models import Status
+from tests.http_server import PatientServer
 from tests.zementis.factories import a_context, a_device, a_job, a_model
 from zementis.arguments import SeriesName
 from zementis.devices import DataSourceError, Target
@@ -48,7 +49,7 @@ class Tenant:
             def log_message(self, format: str, *args: Any) -> None:
                 """Keep quiet."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = PatientServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
@@ -172,7 +173,7 @@ def test_an_answer_has_an_end(settings: Any, drips: bool, sentence: str, retryab
     settings.C8Y_RESPONSE_LIMIT_BYTES, settings.C8Y_RESPONSE_SECONDS = 100_000, 0.3 if drips else 60
     released = threading.Event()
     handler = type("Handler", (_Packed,), {"drips": drips, "released": released})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+    with PatientServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         source = CumulocitySource(
             f"http://127.0.0.1:{server.server_port}", tenant="t", user="u", password="p", retries=0
