@@ -13,6 +13,8 @@ from django.conf import settings
 from django.http import HttpRequest
 
 CODINGS = ("gzip", "deflate")
+# So many packed files may be one body, one behind the other.
+MOST_GZIPS = 16
 _GZIP, _ZLIB, _RAW = 31, 15, -15
 
 
@@ -123,9 +125,12 @@ def _unpacked(data: bytes, coding: str, *, limit: int) -> bytes:
 
 
 def _inflated(data: bytes, window: int, *, limit: int) -> bytes:
-    parts, size = [], 0
+    parts: list[bytes] = []
+    size = 0
     while data:
-        # A gzip file may be several in a row.
+        # A gzip file may be several in a row. What is left is copied for each, so that many empty ones cost much.
+        if len(parts) == MOST_GZIPS:
+            raise BodyBroken
         stream = zlib.decompressobj(window)
         part = stream.decompress(data, limit + 1 - size)
         size += len(part)

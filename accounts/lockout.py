@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from accounts import audit
 from accounts.models import FailedLogins
+from accounts.origin import network_of
 
 # Many people may share one address.
 ADDRESS_FACTOR = 5
@@ -37,7 +38,7 @@ class LockedOut(Exception):
 def begin(account: str, address: str) -> None:
     """Count an attempt. Raises ``LockedOut`` where the account or the address has failed too often lately."""
     attempts: int = settings.LOGIN_ATTEMPTS
-    _within(_Scope.ADDRESS, address, attempts * ADDRESS_FACTOR)
+    _within(_Scope.ADDRESS, network_of(address), attempts * ADDRESS_FACTOR)
     _within(_Scope.ACCOUNT, account, attempts)
 
 
@@ -52,7 +53,7 @@ def begin_code(user: str, address: str) -> None:
     Kept apart from passwords: whoever has the password could else forgive themselves every wrong code.
     """
     attempts: int = settings.LOGIN_ATTEMPTS
-    _within(_Scope.ADDRESS, address, attempts * ADDRESS_FACTOR)
+    _within(_Scope.ADDRESS, network_of(address), attempts * ADDRESS_FACTOR)
     _within(_Scope.FACTOR, user, attempts)
 
 
@@ -63,12 +64,12 @@ def code_succeeded(user: str, address: str) -> None:
 
 def bad_token(address: str) -> None:
     """Count a token that is none. Raises ``LockedOut`` where the address has sent too many; good ones it still may."""
-    _within(_Scope.BEARER, address, settings.LOGIN_ATTEMPTS * ADDRESS_FACTOR)
+    _within(_Scope.BEARER, network_of(address), settings.LOGIN_ATTEMPTS * ADDRESS_FACTOR)
 
 
 def _forget(scope: FailedLogins.Scope, name: str, address: str) -> None:
     FailedLogins.objects.filter(scope=scope, key=_key(name)).delete()
-    FailedLogins.objects.filter(scope=_Scope.ADDRESS, key=_key(address), attempts__gt=0).update(
+    FailedLogins.objects.filter(scope=_Scope.ADDRESS, key=_key(network_of(address)), attempts__gt=0).update(
         attempts=F("attempts") - 1
     )
 

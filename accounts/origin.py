@@ -90,6 +90,19 @@ def address_of(request: HttpRequest) -> str:
         return found[:64] if found.isascii() and found.isprintable() else ""
 
 
+def network_of(address: str) -> str:
+    """Return what one client can send from: an IPv4 address, or the /64 that an IPv6 client has to itself."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(found, ipaddress.IPv6Address):
+        if found.ipv4_mapped is not None:
+            return str(found.ipv4_mapped)
+        return str(ipaddress.ip_network((int(found), 64), strict=False))
+    return address
+
+
 def _door(request: HttpRequest) -> str:
     if request.headers.get("Authorization", "")[:6].lower() == "basic ":
         return "password"

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import ipaddress
 import logging
 import math
 import time
@@ -21,6 +20,8 @@ import redis
 from django.conf import settings
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+
+from accounts import origin
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +53,7 @@ class Rate:
 
 def of_address(address: str) -> int:
     """Count a request from an address; return the seconds until it may send another, 0 where it may now."""
-    return _wait("address", _network(address), Rate(*settings.RATE_LIMIT_PER_ADDRESS)) if address else 0
+    return _wait("address", origin.network_of(address), Rate(*settings.RATE_LIMIT_PER_ADDRESS)) if address else 0
 
 
 def of_user(user: Any) -> int:
@@ -94,16 +95,3 @@ def _key(scope: str, name: str) -> str:
     """Redis learns no address: what it holds may be backed up and read by others."""
     digest = hmac.new(settings.SECRET_KEY.encode(), f"{scope} {name}".encode("utf-8", "replace"), hashlib.sha256)
     return f"jobsite:requests:{digest.hexdigest()[:32]}"
-
-
-def _network(address: str) -> str:
-    """Return what one client can send from: an IPv4 address, or the /64 that an IPv6 client has to itself."""
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(found, ipaddress.IPv6Address):
-        if found.ipv4_mapped is not None:
-            return str(found.ipv4_mapped)
-        return str(ipaddress.ip_network((int(found), 64), strict=False))
-    return address

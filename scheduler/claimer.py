@@ -117,10 +117,13 @@ class BurstClaimer(threading.Thread):
         try:
             act()
         except (DatabaseError, InterfaceError, psycopg.Error) as error:
+            # What it had locked is due again, and the beat's own claimer may have taken that for seen.
+            self._claimer.reach.look_everywhere()
             if not gave_way(error):
                 connection.close()
             logger.info("burst.gave_up error=%s", first_line(error))
         except Exception:
+            self._claimer.reach.look_everywhere()
             logger.exception("burst.failed")
             connection.close()
 

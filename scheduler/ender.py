@@ -45,6 +45,7 @@ class Entry:
     since: float = field(default_factory=time.monotonic)
     tries: int = 0
     due: float = 0.0
+    away: int = 0
 
     def over(self) -> None:
         try:
@@ -145,10 +146,12 @@ def _try(entries: list[Entry], write: Write) -> list[Entry]:
 
 
 def _while_away(entries: list[Entry]) -> list[Entry]:
-    """Wait a moment: nothing can be written now, which is no fault of ``entries``."""
-    waited = time.monotonic() - min(entry.since for entry in entries)
-    time.sleep(min(max(waited, FIRST_WAIT_SECONDS), LONGEST_WAIT_SECONDS))
-    return _not_given_up(entries)
+    """Wait a moment: nothing can be written now, which is no fault of ``entries``, nor of the time they have."""
+    longest = max(entry.away for entry in entries)
+    time.sleep(min(FIRST_WAIT_SECONDS * 2.0 ** min(longest, 10), LONGEST_WAIT_SECONDS))
+    for entry in entries:
+        entry.away, entry.since = entry.away + 1, time.monotonic()
+    return entries
 
 
 def _after_refusal(entries: list[Entry], error: Exception) -> list[Entry]:

@@ -154,7 +154,12 @@ class Lanes:
     def _open_lane(self) -> None:
         thread = threading.Thread(target=self._lane, name=f"lane-{next(self._names)}", daemon=True)
         self._threads.append(thread)
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError:
+            # No thread is to be had: the place must not be lost with it.
+            self._threads.remove(thread)
+            raise
 
     def _lane(self) -> None:
         thread = threading.current_thread()

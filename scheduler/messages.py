@@ -18,6 +18,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import redis
 from celery import current_app
@@ -103,7 +104,7 @@ def _template(queue: str, priority: int, headers: str) -> tuple[str, str, str]:
         "body": _BODY,
         "content-encoding": "utf-8",
         "content-type": "application/json",
-        "headers": {**json.loads(headers or "{}"), **message.headers},
+        "headers": {**_read(headers), **message.headers},
         "properties": {
             **message.properties,
             "delivery_mode": 2,
@@ -115,6 +116,19 @@ def _template(queue: str, priority: int, headers: str) -> tuple[str, str, str]:
     }
     before, after = json.dumps(envelope).split(json.dumps(_BODY))
     return before + '"', '"' + after, _ID
+
+
+def _read(headers: str) -> dict[str, Any]:
+    """Return a job's own headers; none, having logged it, where they cannot be read: its runs must go all the same.
+
+    PostgreSQL takes numbers of thousands of digits and any depth, and a beat entry can be edited by anybody's SQL.
+    """
+    try:
+        found: dict[str, Any] = json.loads(headers or "{}")
+        return found
+    except (ValueError, RecursionError) as error:
+        logger.warning("publish.headers_left_out error=%s", type(error).__name__)
+        return {}
 
 
 def encode(ids: Sequence[int], queue: str, priority: int, *, headers: str = "{}") -> str:

@@ -99,6 +99,9 @@ def _verified_email(claims: dict[str, Any]) -> str:
 
 
 def _match(email: str) -> User | None:
+    if not email.isascii():
+        # Some letters are those of another address once case is left out: a dotless i is an I to some databases.
+        return None
     found = list(User.objects.filter(email__iexact=email).order_by("pk")[:2])
     if len(found) > 1:
         raise Refused("more than one account has this address")

@@ -11,7 +11,7 @@ from enum import Enum, auto
 
 from jobsite.web.spool import Spool
 
-_LENGTH = re.compile(rb"\r\ncontent-length[ \t]*:[ \t]*([0-9]{1,18})[ \t]*\r\n")
+_LENGTH = re.compile(rb"\r\ncontent-length[ \t]*:[ \t]*([0-9]+)[ \t]*\r\n")
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding[ \t]*:[^\r\n]*chunked")
 _EXPECTS = re.compile(rb"\r\nexpect[ \t]*:[ \t]*100-continue[ \t]*\r\n")
 _CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,15}[ \t]*(?:;.*)?", re.DOTALL)
@@ -90,11 +90,11 @@ class Arrival:
         length = _LENGTH.search(head)
         if _CHUNKED.search(head):
             self.part = Part.CHUNK_SIZE
-        elif length and int(length[1]) > self._body_limit:
+        elif length and _number(length[1]) > self._body_limit:
             # It is refused for what its head says: nobody need wait for it.
             self._give_up()
-        elif length and int(length[1]):
-            self.part, self._left = Part.BODY, int(length[1])
+        elif length and _number(length[1]):
+            self.part, self._left = Part.BODY, _number(length[1])
         else:
             self.part = Part.NOTHING
         self.expects_continue = self.part is not Part.NOTHING and not rest and bool(_EXPECTS.search(head))
@@ -133,3 +133,9 @@ class Arrival:
                 # With the end of the line behind it.
                 self.part, self._left = (Part.CHUNK, size + 2) if size else (Part.TRAILERS, 0)
         return end - at + (feed >= 0)
+
+
+def _number(digits: bytes) -> int:
+    """Return what ``digits`` say, or 10**18 for more than that: there may be thousands, most of them zeros in front."""
+    significant = digits.lstrip(b"0")
+    return int(significant or b"0") if len(significant) <= 18 else 10**18

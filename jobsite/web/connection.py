@@ -96,9 +96,7 @@ class Arrived(SocketUnreader):  # type: ignore[misc]
             return self._spool.take(max(size_hint or 0, _PIECE))
         if self._late:
             raise TimeoutError("the client did not send its request in time")
-        if self._whole:
-            # The parser wants more than there was an end of: it waits a little, and never long.
-            return self._receive()
+        # Also where the parser sees no end of what has one for us: nothing is waited for here.
         return b""
 
     def settle(self) -> None:
@@ -109,14 +107,6 @@ class Arrived(SocketUnreader):  # type: ignore[misc]
     def forget(self) -> None:
         """Keep nothing."""
         self._spool.clear()
-
-    def _receive(self) -> bytes:
-        self.sock.settimeout(1.0)
-        try:
-            data: bytes = self.sock.recv(_PIECE)
-            return data
-        finally:
-            self.sock.settimeout(None)
 
 
 class Connection(TConn):  # type: ignore[misc]

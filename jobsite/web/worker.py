@@ -188,9 +188,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             return
         with suppress(BlockingIOError, InterruptedError):
             try:
-                while conn.sock.recv(_PIECE):
-                    if conn.is_over:
+                for _ in range(_PIECES):
+                    if not conn.sock.recv(_PIECE):
                         break
+                else:
+                    # It sends on: the others have their turn first.
+                    return
             except BlockingIOError:
                 raise
             except OSError:

@@ -81,6 +81,15 @@ def test_behind_a_trusted_proxy_the_clients_address_counts(db: None, settings: A
     assert told == [429, 401]
 
 
+def test_an_ipv6_client_is_known_by_its_network(db: None, settings: Any) -> None:
+    settings.LOGIN_ATTEMPTS, settings.TRUSTED_PROXIES = 1, 1
+    told = [
+        knock("voltmx", f"u{number}", "wrong", **{"X-Forwarded-For": address}).status_code
+        for number, address in enumerate([*(f"2001:db8::{host:x}" for host in range(6)), "2001:db8:0:1::1"])
+    ]
+    assert told == [401, 401, 401, 401, 401, 429, 401]
+
+
 @pytest.mark.parametrize("door", DOORS)
 def test_unknown_inactive_and_known_accounts_cost_one_hash_and_read_alike(
     user_of: Callable[..., User], monkeypatch: pytest.MonkeyPatch, door: str

@@ -206,6 +206,7 @@ def test_who_is_no_account_here_gets_no_further(
     for name in ("twin1", "twin2"):
         User.objects.create_user(name, "twin@example.com", PASSWORD, is_staff=True)
     User.objects.create_user("guest", "guest@example.com", PASSWORD)
+    User.objects.create_user("dotless", "adm\u0131n@example.com", PASSWORD, is_staff=True)
     User.objects.create_user("gone", "gone@example.com", PASSWORD, is_staff=True, is_active=False)
     claims: dict[str, dict[str, Any]] = {
         "unknown account": {"email": "nobody@example.com"},
@@ -213,6 +214,7 @@ def test_who_is_no_account_here_gets_no_further(
         "a superuser": {"email": "root@example.com"},
         "not of the staff": {"email": "guest@example.com"},
         "not active": {"email": "gone@example.com"},
+        "letters that case makes others": {"email": "adm\u0131n@example.com"},
         "not verified": {"email": ada.email, "email_verified": False},
         "verified in words": {"email": ada.email, "email_verified": "true"},
         "the name alone": {"email": None, "preferred_username": ada.username},

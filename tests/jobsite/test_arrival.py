@@ -13,7 +13,8 @@ GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello"
 IN_CHUNKS = b"POST / HTTP/1.1\r\ntransfer-ENCODING: chunked\r\n\r\n"
 CHUNKED = IN_CHUNKS + b"5;a=b\r\nhello\r\n1\r\n\n\r\n0\r\n"
-COMPLETE = (GET, POST, CHUNKED + b"\r\n", CHUNKED + b"Trailer: 1\r\n\r\n")
+ZEROS = POST.replace(b"5", b"0" * 30 + b"5")
+COMPLETE = (GET, POST, ZEROS, CHUNKED + b"\r\n", CHUNKED + b"Trailer: 1\r\n\r\n")
 
 
 def arrival(*pieces: bytes, head_limit: int = 200, body_limit: int = 50) -> Arrival:
@@ -57,10 +58,11 @@ def test_what_is_missing_is_known(sent: bytes, part: Part) -> None:
             IN_CHUNKS + b"3a\r\n" + b"x" * 58 + b"\r\n2b\r\n" + b"x" * 45,
             False,
         ),
+        (b"POST / HTTP/1.1\r\nContent-Length: " + b"9" * 60 + b"\r\n\r\n", False),
         (IN_CHUNKS + b"zz\r\n", False),
         (IN_CHUNKS + b"1" * 9000, False),
     ],
-    ids=["head", "whole head", "length", "chunks", "no size", "long size"],
+    ids=["head", "whole head", "length", "chunks", "digits", "no size", "long size"],
 )
 def test_what_is_too_large_or_without_sense_is_not_waited_for(sent: bytes, head_too_large: bool) -> None:
     for found in (arrival(sent), arrival(*in_bytes(sent), body_limit=50)):

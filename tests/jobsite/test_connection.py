@@ -66,6 +66,15 @@ def test_a_request_is_read_and_what_came_behind_it_is_kept(pair: tuple[socket.so
     assert arrived.take_buffered() == b"the next"
 
 
+def test_a_parser_that_wants_more_than_there_was_an_end_of_does_not_wait_for_it(
+    pair: tuple[socket.socket, socket.socket],
+) -> None:
+    arrived = Arrived(Outgoing(pair[0]))
+    arrived.load(spool_of(b"all"), whole=True, late=False)
+    pair[1].sendall(b"drip")
+    assert (arrived.read(3), arrived.read(1)) == (b"all", b"")
+
+
 @pytest.mark.parametrize("late", [False, True])
 def test_a_request_that_is_not_whole_ends(pair: tuple[socket.socket, socket.socket], late: bool) -> None:
     arrived = Arrived(Outgoing(pair[0]))

@@ -165,6 +165,8 @@ BROKEN = (
     (b"no gzip", "gzip"),
     (b"no zlib", "deflate"),
     (zlib.compress(b"{}") + b"more", "deflate"),
+    # Each costs a copy of all that follow it.
+    (gzip.compress(b"") * 100, "gzip"),
 )
 
 

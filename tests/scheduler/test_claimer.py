@@ -145,9 +145,13 @@ def test_a_beat_passes_over_a_job_whose_entry_or_run_is_held(broker: Redis, tabl
             due(later)
             beat.tick()
             assert (later.pk in fired(), Execution.objects.count()) == (True, before + 2)
-            began = time.monotonic()
-            beat.tick()
-            assert time.monotonic() - began >= BUSY_WAIT_SECONDS * 0.8
+            # The job that was made tells the beat of itself, which may come during the first of these.
+            waits = []
+            for _ in range(3):
+                began = time.monotonic()
+                beat.tick()
+                waits.append(time.monotonic() - began)
+            assert max(waits) >= BUSY_WAIT_SECONDS * 0.8
         beat.tick()
         assert (blocked.pk in fired(), Execution.objects.count()) == (True, before + 3)
 

@@ -66,6 +66,13 @@ def test_many_hints_share_messages_and_none_is_left_out(broker: Redis) -> None:
     assert max(len(part) for part in parts) <= messages.MOST_PER_MESSAGE
 
 
+@pytest.mark.parametrize("headers", ['{"n": 1' + "0" * 5000 + "}", "[" * 100_000, "no JSON"])
+def test_headers_that_nobody_can_read_keep_no_run_from_going(broker: Redis, headers: str) -> None:
+    assert messages.publish([Hint(7, "services", 0, headers), Hint(8, "services", 0)])
+    [seven, eight] = broker.lrange(messages.key_of("services", 0), 0, -1)[::-1]
+    assert (messages.decode_ids(seven), messages.decode_ids(eight)) == ([7], [8])
+
+
 def test_kombu_reads_what_is_pushed_as_a_message_of_celery_s(broker: Redis) -> None:
     messages.publish([Hint(7, "services", 0, '{"tenant": "t1"}')])
     with Connection(settings.CELERY_BROKER_URL) as connection:

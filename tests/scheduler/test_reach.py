@@ -110,9 +110,9 @@ def test_beside_an_old_snapshot_a_look_that_knows_where_to_begin_does_not_walk_o
 
 @pytest.mark.django_db(transaction=True)
 def test_what_is_older_than_the_reach_runs_once_a_job_is_changed_or_the_time_for_it_has_come() -> None:
-    job = a_job(expression=YEARLY)
+    job, found = a_job(expression=YEARLY), slow_reach()
     with a_beat() as beat:
-        beat._reach = beat._claimer.reach = slow_reach()
+        beat._reach = beat._claimer.reach = found
         # As if a beat that died had held it.
         due(job, seconds_ago=100)
         assert beat._claimer.claim() == 0

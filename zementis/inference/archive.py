@@ -11,6 +11,7 @@ from zementis.inference.limits import MEGABYTE, Limits
 
 _ZIP = b"PK\x03\x04"
 _EMPTY_ZIP = b"PK\x05\x06"
+MOST_MEMBERS = 16
 _GZIP = b"\x1f\x8b"
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 
@@ -57,8 +58,12 @@ def _gunzip(data: bytes, *, allowed: int) -> bytes:
     content = bytearray()
     remaining = data
     try:
-        # A gzip file may be several members one after the other.
+        # A gzip file may be several members one after the other. What is left is copied for each.
+        members = 0
         while remaining.startswith(_GZIP):
+            members += 1
+            if members > MOST_MEMBERS:
+                raise InvalidModel(f"The gzip file has more than {MOST_MEMBERS} members.")
             member = zlib.decompressobj(_GZIP_WINDOW)
             content += member.decompress(remaining, allowed + 1 - len(content))
             if len(content) > allowed:
