@@ -9,9 +9,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, inline_serializer
 from rest_framework import serializers
 from rest_framework.exceptions import ParseError, PermissionDenied
-from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.permissions import IsAuthenticated
-from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -21,6 +19,7 @@ from scheduler.calendars.days import Closed
 from scheduler.console.closures import closure
 from scheduler.models import Calendar
 from scheduler.preview import MAX_COUNT, Note, PreviewedFire, preview, zone_named
+from voltmx.views.base import AlwaysJson
 
 DEFAULT_COUNT = 10
 
@@ -89,17 +88,6 @@ _PREVIEW = inline_serializer(
     },
 )
 _ERRORS = inline_serializer("SchedulePreviewErrors", {"errors": serializers.ListField(child=serializers.CharField())})
-
-
-class AlwaysJson(BaseContentNegotiation):
-    """Answers in JSON whatever ``Accept`` or ``format`` say, as both surfaces do."""
-
-    def select_parser(self, request: Request, parsers: Any) -> Any:
-        return None
-
-    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> tuple[Any, str]:
-        renderer: BaseRenderer = renderers[0]
-        return renderer, str(renderer.media_type)
 
 
 class SchedulePreviewView(APIView):
