@@ -204,7 +204,7 @@ CELERY_BROKER_URL, CELERY_BROKER_USE_SSL = env.broker(
     "CELERY_BROKER_URL", default="redis://127.0.0.1:6379/0", ca_file="CELERY_BROKER_CA_FILE", checked=PRODUCTION
 )
 # A message that is larger is refused unread by whoever would take it.
-MESSAGE_LIMIT_BYTES = env.integer("MESSAGE_LIMIT_BYTES", default=1 << 20, low=4096, high=1 << 28)
+MESSAGE_LIMIT_BYTES = env.integer("MESSAGE_LIMIT_BYTES", default=1 << 20, low=16384, high=1 << 28)
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 # The rows are the record of every run; a result backend would be a second one.

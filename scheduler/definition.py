@@ -90,10 +90,16 @@ _RANGES = {
 }
 _LENGTHS = {"name": 255, "description": 10_000, "queue": 64, "concurrency_key": 255}
 _QUEUE = re.compile(r"[A-Za-z0-9_.:-]*")
+# Of the headers' JSON, in UTF-8. They go into every message; a worker refuses what is larger than MESSAGE_LIMIT_BYTES.
+# The trigger of the beat entries has the same limit.
+HEADERS_LIMIT_BYTES = 2048
 
 
-def check(kind: str, definition: Definition) -> None:
-    """Raise ``InvalidJob`` unless the definition can be stored, whatever the schedule's instants."""
+def check(kind: str, definition: Definition, *, before: Definition | None = None) -> None:
+    """Raise ``InvalidJob`` unless the definition can be stored, whatever the schedule's instants.
+
+    ``before`` is what the job is now: headers that are larger than any may be by now, and stay as they are, are taken.
+    """
     if not definition.name.strip():
         raise InvalidJob("name", "a job needs a name")
     for name, longest in _LENGTHS.items():
@@ -109,6 +115,8 @@ def check(kind: str, definition: Definition) -> None:
             raise InvalidJob(name, f"must be one of {', '.join(member.value for member in known)}")
     _check_schedule(definition.schedule)
     check_json("headers", definition.headers or {})
+    if before is None or (definition.headers or {}) != (before.headers or {}):
+        _check_size("headers", definition.headers or {}, HEADERS_LIMIT_BYTES)
     check_json("arguments", definition.arguments)
     job_type = job_types.get(kind)
     job_type.check(definition.arguments)
@@ -125,6 +133,12 @@ def check_json(field: str, value: Any) -> None:
         raise InvalidJob(field, f"cannot be written as JSON: {error}") from None
     if "\\u0000" in text.replace("\\\\", "") or storable_text(text) != text:
         raise InvalidJob(field, "cannot hold the character U+0000 or half a surrogate pair")
+
+
+def _check_size(field: str, value: Mapping[str, Any], largest: int) -> None:
+    size = len(json.dumps(dict(value), ensure_ascii=False).encode())
+    if size > largest:
+        raise InvalidJob(field, f"must have at most {largest} bytes as JSON, and has {size}")
 
 
 def differences(kind: str, before: Definition | None, after: Definition | None) -> dict[str, list[Any]]:

@@ -128,7 +128,7 @@ def update(job: Job, changes: Changes, *, by: str) -> Job:
         if not named and named is not changes:
             return current
         after = replace(before, **named)
-        check(job.kind, after)
+        check(job.kind, after, before=before)
         if after.schedule != before.schedule:
             # Only a new one: a job stays editable where the rules of its kind became stricter than its schedule.
             job_types.get(job.kind).check_schedule(after.schedule)

@@ -92,6 +92,10 @@ def keys_of(queue: str) -> list[str]:
     return [key_of(queue, step) for step in PRIORITY_STEPS]
 
 
+# What a message is beside its job's headers: Celery's own, and the ids of as many runs as it may name.
+_BESIDE_HEADERS_BYTES = 8192
+
+
 @lru_cache(maxsize=64)
 def _template(queue: str, priority: int, headers: str) -> tuple[str, str, str]:
     """Return the JSON that Celery would push for ``scheduler.run``, cut where the body and the ids belong.
@@ -119,13 +123,20 @@ def _template(queue: str, priority: int, headers: str) -> tuple[str, str, str]:
 
 
 def _read(headers: str) -> dict[str, Any]:
-    """Return a job's own headers; none, having logged it, where they cannot be read: its runs must go all the same.
+    """Return a job's own headers; none, having logged it, where they cannot be read, or where they would make a message
+    that workers refuse: its runs must go all the same.
 
-    PostgreSQL takes numbers of thousands of digits and any depth, and a beat entry can be edited by anybody's SQL.
+    PostgreSQL takes numbers of thousands of digits, any depth and any size. Jobs are older than the limit of their
+    headers, and can be edited by anybody's SQL.
     """
     try:
         found: dict[str, Any] = json.loads(headers or "{}")
-        return found
+        # As the message has them: with what is not ASCII escaped.
+        size = len(headers) if len(headers) < 1024 else len(json.dumps(found))
+        if size <= settings.MESSAGE_LIMIT_BYTES - _BESIDE_HEADERS_BYTES:
+            return found
+        logger.warning("publish.headers_left_out bytes=%d", size)
+        return {}
     except (ValueError, RecursionError) as error:
         logger.warning("publish.headers_left_out error=%s", type(error).__name__)
         return {}

@@ -73,7 +73,8 @@ class EntryForm(PeriodicTaskForm):
         if edited.get("priority", 0) is None:
             edited["priority"] = Definition.priority
         try:
-            check(job.kind, replace(Definition.of(job), **edited))
+            before = Definition.of(job)
+            check(job.kind, replace(before, **edited), before=before)
         except InvalidJob as refusal:
             field = next((name for name, on_job in ON_JOB.items() if on_job == refusal.field), None)
             self.add_error(field if field in self.fields else None, refusal.problem)

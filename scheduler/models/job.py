@@ -84,7 +84,9 @@ class Job(models.Model):
     expires_seconds = models.PositiveIntegerField(
         null=True, blank=True, help_text="A run that has not started this long after it was due is not started."
     )
-    headers = models.JSONField(default=dict, blank=True, help_text="Extra headers of the Celery message.")
+    headers = models.JSONField(
+        default=dict, blank=True, help_text="Extra headers of the Celery message, 2048 bytes at most."
+    )
     concurrency_key = models.CharField(
         max_length=255, blank=True, default="", help_text="Runs with the same key share one concurrency limit."
     )

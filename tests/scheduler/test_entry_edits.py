@@ -8,6 +8,8 @@ import pytest
 from django_celery_beat.models import PeriodicTask
 
 from scheduler import claims, clock, jobs, tasks
+from scheduler.definition import HEADERS_LIMIT_BYTES
+from scheduler.exceptions import InvalidJob
 from scheduler.models import Execution, Job, JobChange, JobState, Reason, Status
 from tests.scheduler.factories import MINUTELY, YEARLY, a_job, due, state
 
@@ -85,12 +87,37 @@ def test_what_fell_due_after_a_resume_that_no_beat_saw_is_on_record() -> None:
     ]
 
 
-@pytest.mark.parametrize("changed", [{"queue": "two words"}, {"queue": "x" * 65}, {"expire_seconds": 0}])
+LARGE = {"x": "ß" * (HEADERS_LIMIT_BYTES // 2)}
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"queue": "two words"}, {"queue": "x" * 65}, {"expire_seconds": 0}, {"headers": json.dumps(LARGE)}],
+)
 def test_what_no_job_may_have_is_not_taken_over(changed: dict[str, Any]) -> None:
-    job = a_job(queue="slow", expires_seconds=60)
+    job = a_job(queue="slow", expires_seconds=60, headers={"x": "y"})
     entry(job).update(**changed)
     stored = Job.objects.get(pk=job.pk)
-    assert (stored.queue, stored.expires_seconds, stored.version) == ("slow", 60, 1)
+    assert (stored.queue, stored.expires_seconds, stored.headers, stored.version) == ("slow", 60, {"x": "y"}, 1)
+
+
+def test_the_largest_headers_of_a_job_may_be_edited_on_its_entry() -> None:
+    job = a_job()
+    largest = {"x": "ß" * ((HEADERS_LIMIT_BYTES - len('{"x": ""}')) // 2)}
+    entry(job).update(headers=json.dumps(largest))
+    assert Job.objects.get(pk=job.pk).headers == largest
+    jobs.update(Job.objects.get(pk=job.pk), {"headers": {**largest}, "name": "new"}, by="tester")
+
+
+def test_a_job_whose_headers_are_older_than_their_limit_can_be_edited_and_they_cannot_grow() -> None:
+    job = a_job()
+    Job.objects.filter(pk=job.pk).update(headers=LARGE)
+    edited = jobs.update(Job.objects.get(pk=job.pk), {"name": "new"}, by="tester")
+    entry(job).update(priority=1)
+    stored = Job.objects.get(pk=job.pk)
+    assert (edited.name, stored.priority, stored.headers) == ("new", 1, LARGE)
+    with pytest.raises(InvalidJob, match="at most 2048 bytes as JSON, and has 2065"):
+        jobs.update(stored, {"headers": {**LARGE, "y": 1}}, by="tester")
 
 
 def test_an_entry_that_is_over_does_not_pause_its_job() -> None:

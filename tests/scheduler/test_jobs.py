@@ -163,6 +163,7 @@ def test_a_schedule_that_cannot_be_read_is_refused(schedule: Schedule, field: st
         ({"concurrency_key": "nul\x00"}, "concurrency_key"),
         ({"headers": {"x": "nul\x00"}}, "headers"),
         ({"headers": ["x"]}, "headers"),
+        ({"headers": {"x": "ß" * 1024}}, "headers"),
         ({"arguments": {"deep": ["nul\x00"]}}, "arguments"),
         ({"arguments": {"half \ud800": 1}}, "arguments"),
         ({"arguments": {"no json": float("nan")}}, "arguments"),

@@ -10,7 +10,9 @@ from kombu.connection import Connection
 from kombu.entity import Queue
 from redis import Redis
 
+from jobsite import admission
 from scheduler import messages, tasks
+from scheduler.definition import HEADERS_LIMIT_BYTES
 from scheduler.messages import Hint
 from tests.waiting import PATIENCE
 
@@ -66,11 +68,31 @@ def test_many_hints_share_messages_and_none_is_left_out(broker: Redis) -> None:
     assert max(len(part) for part in parts) <= messages.MOST_PER_MESSAGE
 
 
-@pytest.mark.parametrize("headers", ['{"n": 1' + "0" * 5000 + "}", "[" * 100_000, "no JSON"])
+TOO_LARGE = json.dumps({"x": "ß" * (settings.MESSAGE_LIMIT_BYTES // 6)}, ensure_ascii=False)
+
+
+@pytest.mark.parametrize("headers", ['{"n": 1' + "0" * 5000 + "}", "[" * 100_000, "no JSON", TOO_LARGE])
 def test_headers_that_nobody_can_read_keep_no_run_from_going(broker: Redis, headers: str) -> None:
     assert messages.publish([Hint(7, "services", 0, headers), Hint(8, "services", 0)])
     [seven, eight] = broker.lrange(messages.key_of("services", 0), 0, -1)[::-1]
     assert (messages.decode_ids(seven), messages.decode_ids(eight)) == ([7], [8])
+    assert admission.admit(seven, "services") is not None
+
+
+def test_the_largest_headers_fit_into_the_smallest_message_that_may_be_the_limit(
+    broker: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "MESSAGE_LIMIT_BYTES", 16384)
+    monkeypatch.setattr(messages, "_is_behind", lambda key: True)
+    # In a message what is not ASCII is escaped.
+    headers = json.dumps({"x": "ß" * (HEADERS_LIMIT_BYTES // 2)}, ensure_ascii=False)
+    longest = 2**63 - 1 - messages.MOST_PER_MESSAGE
+    ids = list(range(longest, longest + messages.MOST_PER_MESSAGE))
+    assert messages.publish([Hint(number, "q" * 64, 0, headers) for number in ids])
+    [message] = broker.lrange(messages.key_of("q" * 64, 0), 0, -1)
+    admitted = admission.admit(message, "q" * 64)
+    assert admitted is not None
+    assert (messages.decode_ids(admitted), json.loads(admitted)["headers"]["x"]) == (ids, json.loads(headers)["x"])
 
 
 def test_kombu_reads_what_is_pushed_as_a_message_of_celery_s(broker: Redis) -> None:

@@ -94,6 +94,10 @@ def test_a_job_of_one_instant_is_created(boss: Client) -> None:
         ({"headers": '{"a": "\\u0000"}'}, {"headers": [ZERO]}),
         ({"headers": '{"a": 1e999}'}, {"headers": ["It cannot be stored: the number is too large"]}),
         ({"headers": '{"a": NaN}'}, {"headers": ["This is no JSON: NaN is not JSON"]}),
+        (
+            {"headers": json.dumps({"a": "x" * 2048})},
+            {"headers": ["Must have at most 2048 bytes as JSON, and has 2057"]},
+        ),
         ({"max_retries": "40000"}, {"max_retries": ["Must be from 0 to 32767"]}),
         ({"kind": "unheard"}, {"kind": ["Select a valid choice. unheard is not one of the available choices."]}),
         ({"starts_at_0": "2100-01-01", "starts_at_1": "00:00", "ends_at_0": "2090-01-01", "ends_at_1": "00:00"},
