@@ -18,7 +18,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection, transaction
 
-from scheduler import job_types, limits, metrics, request_id
+from scheduler import job_types, limits, metrics, outbox, request_id
 from scheduler.arrays import integers
 from scheduler.calendars import store as calendars
 from scheduler.due import Batch, DueJob, Row, missed, to_microseconds
@@ -27,7 +27,7 @@ from scheduler.exceptions import UnknownJobType
 from scheduler.held import held
 from scheduler.messages import REPUBLISH_SECONDS, Hint
 from scheduler.models import Reason, Status, Trigger
-from scheduler.overlap import Decision
+from scheduler.overlap import REPLACED, Decision
 from scheduler.reach import EVERYTHING_SECONDS
 
 logger = logging.getLogger(__name__)
@@ -163,6 +163,7 @@ def _write_broken(cursor: Any, job: DueJob, problem: Exception, *, now: int) -> 
             "changes": json.dumps({"active": [True, False], "problem": [None, text]}),
         },
     )
+    outbox.write_not_run(cursor, [row[0] for row in cursor.fetchall() if row[0] is not None])
     return [] if due is None else [missed(job.job_pk, due, until=now)]
 
 
@@ -230,9 +231,11 @@ WITH paused AS (
            false
       FROM paused WHERE %(due)s::bigint IS NOT NULL
     ON CONFLICT (job_id, scheduled_for) WHERE trigger IN (0, 2) DO NOTHING
+    RETURNING id
 )
 INSERT INTO scheduler_jobchange (job_id, kind, number, at, by, verb, changes)
 SELECT id, kind, number, {_AT.format("%(now)s::bigint")}, 'clock', 'deactivated', %(changes)s::jsonb FROM paused
+RETURNING (SELECT id FROM missed)
 """
 # In order: the older of two executions has the smaller id, which the order of a backlog and of lost messages goes by.
 _INSERT = f"""
@@ -251,7 +254,7 @@ SELECT v.job_id, v.number, v.trigger, {_AT.format("v.due")}, {_AT.format("v.unti
   JOIN scheduler_job j ON j.id = v.job_id LEFT JOIN scheduler_limit l ON l.key = j.concurrency_key
  ORDER BY v.place
 ON CONFLICT (job_id, scheduled_for) WHERE trigger IN (0, 2) DO NOTHING
-RETURNING id, queue, priority, ready_at IS NOT NULL, job_id, status
+RETURNING id, queue, priority, ready_at IS NOT NULL, job_id, status, reason
 """
 _STATES = f"""
 UPDATE scheduler_jobstate s
@@ -290,11 +293,16 @@ def _write(cursor: Any, batch: Batch) -> tuple[Hint, ...]:
         inserted = cursor.fetchall()
         cursor.execute(_HEADERS, [integers(row[0] for row in batch.rows)])
         headers = dict(cursor.fetchall())
-        for execution_id, queue, priority, ready, job_pk, status in inserted:
+        not_run: dict[int, int] = {}
+        for execution_id, queue, priority, ready, job_pk, status, reason in inserted:
             if status == Status.QUEUED.value:
                 opened[job_pk] += 1
                 if ready:
                     hints.append(Hint(execution_id, queue, priority, headers.get(job_pk, "{}")))
+            elif reason in outbox.NOT_RUN:
+                # The newest of a job tells of all: after an outage there are a thousand.
+                not_run[job_pk] = execution_id
+        outbox.write_not_run(cursor, not_run.values())
     if not batch.states:
         return ()
     # Opened runs are counted from what was inserted: an instant that had its row already (the database's clock was set
@@ -337,7 +345,7 @@ def queue_of(kind: str) -> str:
 
 def replace_open(cursor: Any, job_pk: int) -> None:
     """Cancel every open run of a job inside the caller's transaction, which holds its state row."""
-    message = "replaced by a newer run"
+    message = REPLACED
     cursor.execute("SELECT id FROM scheduler_execution WHERE job_id = %s AND status < 2 ORDER BY id", [job_pk])
     for (execution_id,) in cursor.fetchall():
         # A worker may start it between the two statements, so the second one looks at what the first did not take.

@@ -132,8 +132,11 @@ def _hold_seconds() -> int:
 
 
 def _ended(execution: Execution, notice: Taken) -> bool:
-    """Call ``ended`` of the execution's kind. Return whether the notice is done with, for good or for ill."""
-    if execution.status in (Status.SUCCEEDED, Status.WARNED):
+    """Call ``ended`` of the execution's kind. Return whether the notice is done with, for good or for ill.
+
+    What succeeded, and instants that never were runs, are told to rules for alerts alone.
+    """
+    if execution.status in (Status.SUCCEEDED, Status.WARNED) or execution.number is None:
         return True
     try:
         job_types.get(execution.job.kind).ended(execution)

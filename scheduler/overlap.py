@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from enum import Enum, StrEnum
 
+# What a run says that ``replace`` cancelled.
+REPLACED = "replaced by a newer run"
+
 
 class Overlap(StrEnum):
     """The overlap policies."""

@@ -20,7 +20,7 @@ SELECT i.id FROM scheduler_incident i JOIN scheduler_alertrule r ON r.id = i.rul
 _DUE = """
 SELECT i.id FROM scheduler_incident i JOIN scheduler_alertrule r ON r.id = i.rule_id
  WHERE i.closed_at IS NULL AND i.checked_at < now() - make_interval(secs => %s)
-   AND r.condition IN ('rate', 'late', 'long')
+   AND r.condition IN ('rate', 'late', 'long', 'not_run')
  ORDER BY i.checked_at LIMIT %s FOR UPDATE OF i SKIP LOCKED
 """
 CHECK_SECONDS = 2.0
@@ -38,7 +38,9 @@ def review(*, limit: int = 200) -> int:
         over = [
             incident
             for incident in due
-            if conditions.over(cursor, incident.rule, incident.job_id, number=incident.number or 0)
+            if conditions.over(
+                cursor, incident.rule, incident.job_id, number=incident.number or 0, seen_at=incident.last_seen_at
+            )
         ]
         cursor.execute("UPDATE scheduler_incident SET checked_at = now() WHERE id = ANY(%s)", [[i.pk for i in due]])
         closed += incidents.close(over, why="over")

@@ -14,7 +14,7 @@ _COLUMNS = """
 SELECT e.id, e.job_id, j.kind, j.name, j.number, e.number, e.status, e.scheduled_for,
        coalesce((SELECT a.started_at FROM scheduler_attempt a WHERE a.execution_id = e.id ORDER BY a.number LIMIT 1),
                 e.started_at),
-       e.started_at, e.ended_at, e.messages::text, now()
+       e.started_at, e.ended_at, e.until, e.reason, e.messages::text, now()
   FROM scheduler_execution e JOIN scheduler_job j ON j.id = e.job_id
 """
 _BY_ID = f"{_COLUMNS} WHERE e.id = ANY(%s::bigint[]) ORDER BY e.id"
@@ -41,7 +41,10 @@ SELECT EXISTS (SELECT 1 FROM scheduler_execution
 
 @dataclass(frozen=True)
 class Run:
-    """A run and how it went, open or ended. Instants are UTC; ``now`` is when it was looked at."""
+    """A run and how it went, open or ended. Instants are UTC; ``now`` is when it was looked at.
+
+    One without a number is an instant that a claim skipped, or, with ``until``, all of them from the first to the last.
+    """
 
     execution_id: int
     job_pk: int
@@ -54,6 +57,8 @@ class Run:
     began_at: datetime | None
     started_at: datetime | None
     ended_at: datetime | None
+    until: datetime | None
+    reason: str | None
     messages: str
     now: datetime
 

@@ -23,11 +23,16 @@ def title(job_name: str, what: str) -> str:
 def summary(run: Run) -> str:
     """Return the lines about a run that follow the title."""
     lines = [
-        f"{_kind_title(run.kind)}, job {run.job_number}, run {run.number}",
-        f"Due: {instant(run.scheduled_for)}",
-        f"Started: {instant(run.started_at)}",
-        f"Ended: {instant(run.ended_at)}, {run.status.label}" if run.ended_at else f"Now: {run.status.label}",
+        f"{_kind_title(run.kind)}, job {run.job_number}" + (f", run {run.number}" if run.number is not None else ""),
+        f"Due: {_span(run)}",
     ]
+    if run.number is None:
+        lines.append(f"Skipped: {instant(run.ended_at)}")
+    else:
+        lines.append(f"Started: {instant(run.started_at)}")
+        lines.append(
+            f"Ended: {instant(run.ended_at)}, {run.status.label}" if run.ended_at else f"Now: {run.status.label}"
+        )
     reason = "; ".join(str(message) for message in json.loads(run.messages))
     if reason:
         lines.append(f"Reason: {reason[:_LONGEST_REASON]}")
@@ -40,6 +45,16 @@ def recovery(summary: str, *, opened_at: datetime, times: int) -> str:
     """Return what is said when an incident is over."""
     runs = "one run" if times == 1 else f"{times} runs"
     return f"All is well again. It began at {instant(opened_at)} and met {runs}.\n\nIt was:\n{summary}"
+
+
+def due(run: Run) -> str:
+    """Return when it was due, after a verb."""
+    return f"{'at' if run.until is None else 'from'} {_span(run)}"
+
+
+def _span(run: Run) -> str:
+    first = instant(run.scheduled_for)
+    return first if run.until is None else f"{first} to {instant(run.until)}"
 
 
 def instant(value: datetime | None) -> str:

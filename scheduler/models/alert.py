@@ -26,6 +26,7 @@ class Condition(models.TextChoices):
     RATE = "rate", "so many per cent of the last runs fail"
     LATE = "late", "a run starts late"
     LONG = "long", "a run takes long"
+    NOT_RUN = "not_run", "a due instant does not run"
 
 
 # The numbers that each condition has.
@@ -104,7 +105,9 @@ class AlertRule(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(job__isnull=True) | Q(kind=""), name="alertrule_job_or_kind"),
             models.CheckConstraint(
-                condition=Q(condition="failure", runs__isnull=True, percent__isnull=True, seconds__isnull=True)
+                condition=Q(
+                    condition__in=("failure", "not_run"), runs__isnull=True, percent__isnull=True, seconds__isnull=True
+                )
                 # A comparison with null is not false, so each number is asked for.
                 | Q(condition="in_a_row", runs__isnull=False, percent__isnull=True, seconds__isnull=True)
                 | Q(condition="rate", runs__isnull=False, percent__isnull=False, seconds__isnull=True)
@@ -141,6 +144,8 @@ class AlertRule(models.Model):
                 return f"a run starts {self.seconds} s late"
             case Condition.LONG:
                 return f"a run takes longer than {self.seconds} s"
+            case Condition.NOT_RUN:
+                return "a due instant does not run"
             case _:
                 return "a run fails"
 
