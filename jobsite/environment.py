@@ -6,7 +6,7 @@ from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 from zoneinfo import ZoneInfo
 
 import environ
@@ -26,6 +26,8 @@ class Environment:
     def __init__(self, variables: Mapping[str, str]) -> None:
         self._variables = variables
         self.known: set[str] = set()
+        # Variables whose values came from files; these win.
+        self.from_files: dict[str, str] = {}
 
     def _read(self, name: str, reader: Callable[[], T], expected: str) -> T:
         self.known.add(name)
@@ -36,18 +38,41 @@ class Environment:
 
     def has(self, name: str) -> bool:
         """Whether the variable is set to something."""
-        self.known.add(name)
-        return bool(self._variables.get(name, "").strip())
+        return bool(self.text(name, default=""))
 
     def text(self, name: str, *, default: str) -> str:
         """The variable as text; empty counts as not set."""
         self.known.add(name)
-        return self._variables.get(name, "").strip() or default
+        return self.from_files.get(name, "") or self._variables.get(name, "").strip() or default
 
     def content(self, name: str) -> str:
-        """What is in the file that the variable names; empty where it names none."""
+        """What is in the file that the variable names; empty where it names none. An empty file is refused."""
         path = self.text(name, default="")
-        return self._read(name, lambda: Path(path).read_text().strip(), "a file that can be read") if path else ""
+        if not path:
+            return ""
+        found = self._read(name, lambda: Path(path).read_text().strip(), "a file that can be read")
+        if not found:
+            raise ImproperlyConfigured(f"{name}: the file is empty.")
+        return found
+
+    def secrets(self, *names: str) -> None:
+        """Take each of the variables from a file where the variable with `_FILE` behind its name names one."""
+        for name in names:
+            found = self.content(f"{name}_FILE")
+            if found:
+                self.from_files[name] = found
+
+    def password(self, name: str, *, file: str) -> None:
+        """Put what is in the file that the variable `file` names into the URL of `name`, as its password."""
+        found = self.content(file)
+        if not found:
+            return
+        parts = self._read(name, lambda: urlsplit(self.text(name, default="")), "a URL")
+        if not parts.netloc:
+            raise ImproperlyConfigured(f"{file}: goes with a {name} that names a host or a user.")
+        login, _at, host = parts.netloc.rpartition("@")
+        login = f"{login.partition(':')[0]}:{quote(found, safe='')}"
+        self.from_files[name] = parts._replace(netloc=f"{login}@{host}").geturl()
 
     def mapping(self, name: str, *, options: Sequence[str]) -> dict[str, str]:
         """Words in front of one of `options` each, `one=option,two=option`; a word may hold equals signs itself."""
@@ -103,9 +128,9 @@ class Environment:
         return self.integer(name, default=low, low=low, high=high) if self.has(name) else None
 
     def words(self, name: str, *, default: Sequence[str]) -> list[str]:
-        """A list of words separated by commas."""
+        """A list of words separated by commas; in a file, by lines too."""
         raw = self.text(name, default=",".join(default))
-        return [word.strip() for word in raw.split(",") if word.strip()]
+        return [word.strip() for word in re.split("[,\n]", raw) if word.strip()]
 
     def zone(self, name: str, *, default: str) -> str:
         """An IANA time zone's name that exists."""

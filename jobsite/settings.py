@@ -10,17 +10,21 @@ import hashlib
 import os
 from pathlib import Path
 from typing import cast
-from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from jobsite import logs, policy
+from jobsite import logs, policy, production
 from jobsite.environment import Environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = Environment(os.environ)
+# Secrets may come from files, such as Docker's: SECRET_KEY_FILE and so on.
+env.secrets("SECRET_KEY", "SECRET_KEY_FALLBACKS", "ENCRYPTION_KEYS", "DATABASE_URL", "CELERY_BROKER_URL")
+env.secrets("C8Y_PASSWORD", "OIDC_CLIENT_SECRET", "METRICS_TOKEN", "EMAIL_HOST_PASSWORD", "ADMIN_PASSWORD")
+env.password("DATABASE_URL", file="DATABASE_PASSWORD_FILE")
+env.password("CELERY_BROKER_URL", file="CELERY_BROKER_PASSWORD_FILE")
 
 # -- Where it runs ---------------------------------------------------------------------------------------------------
 
@@ -40,8 +44,7 @@ if not PRODUCTION and HOST not in {"0.0.0.0", "::", *ALLOWED_HOSTS}:  # noqa: S1
     ALLOWED_HOSTS.append(HOST)
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS", default=())
 
-DEVELOPMENT_SECRET = "development-only-secret-of-jobsite-never-to-be-used-where-others-can-reach-it"  # noqa: S105 - refused in production
-SECRET_KEY = env.text("SECRET_KEY", default=DEVELOPMENT_SECRET)
+SECRET_KEY = env.text("SECRET_KEY", default=production.DEVELOPMENT_SECRET)
 SECRET_KEY_FALLBACKS = env.words("SECRET_KEY_FALLBACKS", default=())
 
 # Fernet keys for secrets kept in rows. The first encrypts, all decrypt: put a new one in front to rotate.
@@ -49,15 +52,14 @@ _derived_key = base64.urlsafe_b64encode(hashlib.sha256(f"jobsite.encryption:{SEC
 ENCRYPTION_KEYS = env.fernet_keys("ENCRYPTION_KEYS", default=() if PRODUCTION else (_derived_key,))
 
 if PRODUCTION:
-    if DEBUG:
-        raise ImproperlyConfigured("DEBUG: must be off in production.")
-    if SECRET_KEY == DEVELOPMENT_SECRET or len(SECRET_KEY) < 50 or len(set(SECRET_KEY)) < 5:
-        raise ImproperlyConfigured("SECRET_KEY: production needs a secret of its own, 50 random characters or more.")
-    if not ALLOWED_HOSTS or any("*" in host for host in ALLOWED_HOSTS):
-        raise ImproperlyConfigured("ALLOWED_HOSTS: production needs the host names it answers to, without wildcards.")
-    for _name in ("DATABASE_URL", "CELERY_BROKER_URL", "ENCRYPTION_KEYS"):
-        if not env.has(_name):
-            raise ImproperlyConfigured(f"{_name}: production has no default for it.")
+    production.check(
+        env,
+        debug=DEBUG,
+        secrets={"SECRET_KEY": [SECRET_KEY], "SECRET_KEY_FALLBACKS": SECRET_KEY_FALLBACKS},
+        keys=ENCRYPTION_KEYS,
+        hosts=ALLOWED_HOSTS,
+        origins=CSRF_TRUSTED_ORIGINS,
+    )
 
 # -- Applications ----------------------------------------------------------------------------------------------------
 
@@ -203,6 +205,8 @@ CELERY_BROKER_CA_FILE = env.text("CELERY_BROKER_CA_FILE", default="")
 CELERY_BROKER_URL, CELERY_BROKER_USE_SSL = env.broker(
     "CELERY_BROKER_URL", default="redis://127.0.0.1:6379/0", ca_file="CELERY_BROKER_CA_FILE", checked=PRODUCTION
 )
+# Celery takes its broker's address from the environment by itself, and these before it: the password may be in a file.
+CELERY_BROKER_READ_URL = CELERY_BROKER_WRITE_URL = CELERY_BROKER_URL
 # A message that is larger is refused unread by whoever would take it.
 MESSAGE_LIMIT_BYTES = env.integer("MESSAGE_LIMIT_BYTES", default=1 << 20, low=16384, high=1 << 28)
 CELERY_TASK_SERIALIZER = "json"
@@ -377,7 +381,7 @@ MFA = env.choice("MFA", default="off", options=("off", "optional", "required"))
 # As the provider writes itself, a slash at its end included. Empty: there is none.
 OIDC_ISSUER = env.url("OIDC_ISSUER", default="", schemes=("https", "http")) if env.has("OIDC_ISSUER") else ""
 OIDC_CLIENT_ID = env.text("OIDC_CLIENT_ID", default="")
-OIDC_CLIENT_SECRET = env.content("OIDC_CLIENT_SECRET_FILE") or env.text("OIDC_CLIENT_SECRET", default="")
+OIDC_CLIENT_SECRET = env.text("OIDC_CLIENT_SECRET", default="")
 # On the button of the login page.
 OIDC_NAME = env.text("OIDC_NAME", default="single sign-on")
 OIDC_SCOPES = list(dict.fromkeys(["openid", *env.words("OIDC_SCOPES", default=("profile", "email"))]))
@@ -397,15 +401,9 @@ OIDC_ALLOW_ADDRESSES = env.networks(
     words=("loopback", "private", "link-local"),
 )
 if OIDC_ISSUER:
-    _issuer = urlsplit(OIDC_ISSUER)
-    if _issuer.scheme == "http" and (PRODUCTION or _issuer.hostname not in {"localhost", "127.0.0.1", "::1"}):
-        raise ImproperlyConfigured("OIDC_ISSUER: expected https://; http:// is for this machine in development.")
-    if not _issuer.hostname or _issuer.username or _issuer.query or _issuer.fragment:
-        raise ImproperlyConfigured("OIDC_ISSUER: expected a URL without user, query and fragment.")
-    if not OIDC_CLIENT_ID:
-        raise ImproperlyConfigured("OIDC_CLIENT_ID: OIDC_ISSUER needs it.")
-    if OIDC_ACCOUNTS == "created" and not OIDC_ROLES:
-        raise ImproperlyConfigured("OIDC_ROLES: OIDC_ACCOUNTS=created needs it; a new account could else do nothing.")
+    production.check_provider(
+        OIDC_ISSUER, client=OIDC_CLIENT_ID, accounts=OIDC_ACCOUNTS, roles=OIDC_ROLES, at_home=not PRODUCTION
+    )
 
 # Proxies in front of us whose X-Forwarded-For is to be believed; 0: the peer is the client.
 TRUSTED_PROXIES = env.integer("TRUSTED_PROXIES", default=0, low=0, high=10)

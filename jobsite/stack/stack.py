@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 
 from jobsite.embedded.postgres import Postgres
 from jobsite.embedded.redis import Redis
+from jobsite.settings import env
 from jobsite.stack import leftovers, preparation, readiness
 from jobsite.stack.home import Home, StackError
 from jobsite.stack.login import recall
@@ -66,7 +67,12 @@ async def _start(home: Home, supervisor: Supervisor, listener: socket.socket) ->
     ended = leftovers.end(home)
     if ended:
         say(f"jobsite   | leftovers.ended processes={ended}")
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1", "DJANGO_SETTINGS_MODULE": "jobsite.settings"}
+    environment = {
+        **os.environ,
+        **env.from_files,
+        "PYTHONUNBUFFERED": "1",
+        "DJANGO_SETTINGS_MODULE": "jobsite.settings",
+    }
     # Runs must have been told to stop well before the supervisor's patience with their worker is over.
     environment.setdefault("SCHEDULER_SHUTDOWN_SECONDS", "2")
     found: dict[str, str] = {}
@@ -83,7 +89,7 @@ async def _start(home: Home, supervisor: Supervisor, listener: socket.socket) ->
         found["CELERY_BROKER_URL"] = redis.url()
     kept = home.environment(found)
     # What the user gave wins over what an earlier start has kept, and this start's addresses over any older ones.
-    environment |= {name: value for name, value in kept.items() if name in found or not os.environ.get(name)}
+    environment |= {name: value for name, value in kept.items() if name in found or not environment.get(name)}
     _reach(environment)
     if not preparation.is_done(home, environment):
         say("jobsite   | database.preparing")

@@ -66,13 +66,42 @@ def test_every_container_runs_as_an_ordinary_user_on_a_read_only_root_without_ri
 
 
 def test_what_is_laid_over_the_deployed_shape_takes_no_lock_off() -> None:
-    over = compose("docker-compose.demo.yml")["services"].values()
+    files = ("docker-compose.demo.yml", "docker-compose.secrets.yml")
+    over = [service for file in files for service in compose(file)["services"].values()]
     locks = {"user", "read_only", "cap_drop", "cap_add", "security_opt", "privileged", "tmpfs"}
     assert {name for service in over for name in service} & locks == set()
 
 
 def test_only_the_web_server_is_reached_from_outside() -> None:
     assert [name for name, service in compose()["services"].items() if "ports" in service] == ["web"]
+
+
+def test_the_web_server_is_published_to_this_machine_and_believes_no_proxy_unless_told_otherwise() -> None:
+    # Else a client without a proxy in between chooses the address that limits and the audit know it by.
+    web = compose()["services"]["web"]
+    assert (web["ports"], web["environment"]["TRUSTED_PROXIES"]) == (
+        ["${PUBLISH:-127.0.0.1}:${PORT:-8000}:8000"],
+        "${TRUSTED_PROXIES:-0}",
+    )
+
+
+def test_with_secrets_from_files_none_is_in_the_environment_of_a_container() -> None:
+    over, base = compose("docker-compose.secrets.yml"), compose()["services"]
+    assert (set(over["services"]), (ROOT / ".gitignore").read_text().splitlines().count("/secrets/")) == (set(base), 1)
+    secret, told, files = re.compile(r"\$\{(SECRET_KEY|ENCRYPTION_KEYS|\w+_PASSWORD)"), {}, {}
+    for name, service in over["services"].items():
+        merged = {**base[name]["environment"], **service["environment"]}
+        told[name] = [key for key, value in merged.items() if secret.search(str(value))]
+        named = {value.removeprefix("/run/secrets/") for key, value in merged.items() if key.endswith("_FILE")}
+        files[name] = named == set(service["secrets"]) or (name == "redis" and service["secrets"] == ["redis_password"])
+        assert (
+            name not in APPLICATION
+            or set(service["environment"]) - {"POSTGRES_PASSWORD", "REDIS_PASSWORD"} <= env.known
+        )
+    assert (told, files) == ({name: [] for name in base}, dict.fromkeys(base, True))
+    assert {name: entry["file"] for name, entry in over["secrets"].items()} == {
+        name: f"./secrets/{name}" for name in ("secret_key", "encryption_keys", "postgres_password", "redis_password")
+    }
 
 
 def test_the_application_starts_after_migrations_only() -> None:

@@ -43,13 +43,47 @@ def test_an_empty_variable_counts_as_not_set() -> None:
     assert read == ("d", 3, None)
 
 
-def test_a_secret_is_read_from_a_file(tmp_path: Path) -> None:
+def test_a_secret_is_read_from_a_file_which_wins(tmp_path: Path) -> None:
     file = tmp_path / "secret"
-    file.write_text("from the file\n")
-    env = Environment({"A_FILE": str(file), "B_FILE": str(tmp_path / "none")})
-    assert (env.content("A_FILE"), env.content("C_FILE")) == ("from the file", "")
-    with pytest.raises(ImproperlyConfigured, match=r"^B_FILE: expected a file that can be read\.$"):
-        env.content("B_FILE")
+    file.write_text("from the file\nand more\n")
+    env = Environment({"A_FILE": str(file), "A": "another", "B": "kept"})
+    env.secrets("A", "B")
+    read = (env.text("A", default=""), env.words("A", default=()), env.text("B", default=""), env.has("A"))
+    assert read == ("from the file\nand more", ["from the file", "and more"], "kept", True)
+    assert env.known == {"A", "B", "A_FILE", "B_FILE"}
+
+
+def test_a_file_that_is_not_there_cannot_be_read_or_is_empty_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "empty").write_text(" \n")
+    (tmp_path / "bytes").write_bytes(b"\xff\xfe")
+    told = {}
+    for name in ("none", "empty", "bytes", ""):
+        with pytest.raises(ImproperlyConfigured) as raised:
+            Environment({"B_FILE": str(tmp_path / name)}).secrets("B")
+        told[name] = str(raised.value)
+    unread = "B_FILE: expected a file that can be read."
+    assert told == {"none": unread, "empty": "B_FILE: the file is empty.", "bytes": unread, "": unread}
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("postgresql://jobsite@db:5432/jobs", "postgresql://jobsite:p%40%2F%3A@db:5432/jobs"),
+        ("postgresql://jobsite:old@db/jobs?sslmode=require", "postgresql://jobsite:p%40%2F%3A@db/jobs?sslmode=require"),
+        ("redis://redis:6379/0", "redis://:p%40%2F%3A@redis:6379/0"),
+        ("", "P_FILE: goes with a URL that names a host or a user."),
+        ("redis+socket:///run/redis", "P_FILE: goes with a URL that names a host or a user."),
+    ],
+)
+def test_a_password_from_a_file_goes_into_its_url(tmp_path: Path, url: str, expected: str) -> None:
+    (tmp_path / "password").write_text("p@/:\n")
+    env = Environment({"URL": url, "P_FILE": str(tmp_path / "password")})
+    try:
+        env.password("URL", file="P_FILE")
+        told = env.text("URL", default="")
+    except ImproperlyConfigured as error:
+        told = str(error)
+    assert told == expected
 
 
 def test_words_are_read_with_what_each_stands_for() -> None:
