@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('scheduler', '0017_receipt'),
+        ('scheduler', '0019_headers_limit'),
     ]
 
     operations = [
