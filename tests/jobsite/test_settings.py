@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +14,6 @@ from django.core.exceptions import ImproperlyConfigured
 from jobsite import production
 from jobsite.environment import Environment
 from jobsite.production import DEVELOPMENT_SECRET
-from jobsite.settings import env as environment
 
 ROOT = Path(__file__).resolve().parents[2]
 PRODUCTION = {
@@ -172,9 +170,3 @@ def test_messages_are_json_and_no_result_is_kept() -> None:
 
 def test_instants_are_utc_everywhere() -> None:
     assert (settings.USE_TZ, settings.TIME_ZONE, settings.CELERY_TIMEZONE) == (True, "UTC", "UTC")
-
-
-def test_every_variable_is_documented() -> None:
-    text = (ROOT / "docs" / "configuration.md").read_text()
-    documented = set(re.findall(r"^\| `([A-Z0-9_]+)`", text, re.MULTILINE))
-    assert documented == environment.known
