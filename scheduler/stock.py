@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -28,7 +29,7 @@ DUTY = "stock entries"
 LEASE_SECONDS = 6
 LONGEST_WAIT_SECONDS = 1.0
 # An answer that took longer says too little about when it was given.
-LONGEST_ROUND_TRIP = timedelta(seconds=1)
+LONGEST_ROUND_TRIP_SECONDS = 1.0
 
 _LEAD = """
 INSERT INTO scheduler_leader (duty, holder, until) VALUES (%s, %s, clock_timestamp() + make_interval(secs => %s))
@@ -39,21 +40,28 @@ RETURNING clock_timestamp()
 
 
 class DatabaseTime:
-    """The database's time without a question at every look: the host's, by how much that was off when last told."""
+    """The database's time without a question at every look: what it was when last told, and how long ago that is.
+
+    How long ago is told by the monotonic clock: the host's may be set between two looks, or question and answer.
+    """
 
     def __init__(self) -> None:
-        self._ahead = timedelta(0)
+        self._told: tuple[datetime, float] | None = None
 
-    def set(self, instant: datetime, *, asked: datetime, answered: datetime) -> None:
-        """Take over that it was ``instant`` between two times of the host."""
-        if answered - asked <= LONGEST_ROUND_TRIP:
-            self._ahead = instant - (asked + (answered - asked) / 2)
+    def set(self, instant: datetime, *, asked: float, answered: float) -> None:
+        """Take over that it was ``instant`` between two times of the monotonic clock."""
+        if answered - asked <= LONGEST_ROUND_TRIP_SECONDS:
+            self._told = instant, (asked + answered) / 2
 
     def of(self, host: datetime) -> datetime:
-        """Return what the database's clock shows when the host's shows ``host``, aware or not as that is."""
+        """Return the database's present time, aware or not as ``host`` is, which the host's clock shows just now."""
+        if self._told is None:
+            return host
+        instant, at = self._told
+        present = instant + timedelta(seconds=time.monotonic() - at)
         if host.tzinfo is None:
-            return host + self._ahead
-        return (host.astimezone(UTC) + self._ahead).astimezone(host.tzinfo)
+            return host + (present - datetime.now(UTC))
+        return present.astimezone(host.tzinfo)
 
 
 database_time = DatabaseTime()
@@ -62,11 +70,11 @@ database_time = DatabaseTime()
 def lead(duty: str, holder: str, *, seconds: float) -> bool:
     """Take or renew the lease on ``duty``, and set ``database_time``. Return False where another holds it."""
     with connection.cursor() as cursor:
-        asked = datetime.now(UTC)
+        asked = time.monotonic()
         cursor.execute(_LEAD, [duty, holder, seconds])
         row = cursor.fetchone()
     if row is not None:
-        database_time.set(row[0], asked=asked, answered=datetime.now(UTC))
+        database_time.set(row[0], asked=asked, answered=time.monotonic())
     return row is not None
 
 

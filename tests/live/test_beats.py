@@ -11,15 +11,21 @@ from django.db import connection
 from redis import Redis
 
 from scheduler import clock, jobs
-from scheduler.models import Execution, Process, Status
+from scheduler.models import Execution, Process, Status, Trigger
 from scheduler.schedule import Schedule
+from tests.live.clocks import stepping
 from tests.live.servers import own_redis
 from tests.live.watching import (
     SECONDLY,
+    a_gate,
     claimed_up_to,
+    effects,
+    ended,
     instants,
     latest_claim,
+    open_gate,
     pass_seconds,
+    running,
     without_gap,
 )
 from tests.processes import Processes
@@ -192,24 +198,36 @@ def test_an_instant_that_passed_while_no_beat_ran_is_settled_when_one_does(proce
     assert set(Execution.objects.of(steady).values_list("status", flat=True)) == {Status.QUEUED}
 
 
-def test_beats_and_workers_whose_hosts_clocks_are_five_minutes_off_go_by_the_database_s(processes: Processes) -> None:
+def test_a_beat_and_a_worker_whose_hosts_clocks_jump_by_five_minutes_again_and_again_go_by_the_database_s(
+    processes: Processes,
+) -> None:
     made = [a_job(expression=SECONDLY, overlap="allow") for _ in range(5)]
-    worker = ("worker", "-Q", "services", "-P", "threads", "-c", "2", "--without-gossip", "--without-mingle")
-    fast, slow = (
-        processes.start("-m", "tests.live.shifted", seconds, "beat", "--pidfile", "") for seconds in ("300", "-300")
-    )
-    behind = processes.start("-m", "tests.live.shifted", "-300", *worker)
-    for beat in (fast, slow):
-        beat.wait_for_line(r"beat: Starting")
-    behind.wait_for_line(r"\bready\.")
-    began = clock.exact_now()
-    claimed_up_to(made, pass_seconds(3))
-    fast.kill()
-    up_to = pass_seconds(3)
-    claimed_up_to(made, up_to)
+    # One that works all the time, and may for a shorter time than the clocks jump.
+    gate = a_gate("long")
+    long = jobs.run_now(a_job(arguments={"gate": gate}, timeout_seconds=180), by="tester")
+    with stepping(processes) as (beat, worker):
+        right = processes.beat()
+        began = clock.exact_now()
+        running(long.pk)
+        claimed_up_to(made, pass_seconds(1))
+        # From now on the one whose clock jumps is alone.
+        right.kill()
+        for seconds in (1, 0.15, 0.25):
+            for beat_s, worker_s in ((300, -300), (300, -300), (-300, 300), (-300, 300)):
+                beat.step(beat_s)
+                worker.step(worker_s)
+                claimed_up_to(made, pass_seconds(seconds) - timedelta(seconds=1))
+        up_to = pass_seconds(1)
+        claimed_up_to(made, up_to)
+        open_gate(gate)
+        rows = Execution.objects.filter(scheduled_for__lt=up_to)
+        assert set(ended(*rows.values_list("pk", flat=True)).values()) == {Status.SUCCEEDED}
+        assert [host.process.returncode for host in (beat, worker)] == [None, None]
     assert all(without_gap(job) for job in made)
     assert latest_claim(made, since=began) < timedelta(seconds=1) + NOISE
-    rows = Execution.objects.filter(scheduled_for__gte=began, scheduled_for__lt=up_to - timedelta(seconds=2))
-    wait_for(lambda: not rows.exclude(status=Status.SUCCEEDED).exists(), what="the ends of the runs")
-    for instants_of_run in rows.values_list("scheduled_for", "created_at", "started_at", "ended_at"):
+    assert {key: times for key, times in effects().items() if times > 1} == {}
+    assert set(rows.values_list("attempt", flat=True)) == {1}
+    fired = rows.filter(trigger=Trigger.SCHEDULE)
+    for instants_of_run in fired.values_list("scheduled_for", "created_at", "started_at", "ended_at"):
+        # None is early by the database's clock.
         assert list(instants_of_run) == sorted(filter(None, instants_of_run))
