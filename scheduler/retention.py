@@ -1,5 +1,8 @@
 """Deletes what outlived its job's days, in batches, oldest first, never a run that is open.
 
+How the deleted runs ended stays counted, by job and UTC day, for a little more than a year: the statement that deletes
+them counts them, so that none is counted twice or not at all.
+
 Two more things are done in batches here because a long history makes them long: removing what a deleted job left, and
 setting the dates of what a job has kept so far when its days are changed. Neither is waited for. A deleted job is gone
 at its commit, and so are its runs for whoever asks for the job's; longer days hold at their commit, since nothing is
@@ -17,7 +20,7 @@ from django.db import connection, transaction
 from scheduler import dates, job_types
 from scheduler.arrays import integers
 from scheduler.exceptions import UnknownJobType
-from scheduler.models import Removal
+from scheduler.models import JobDay, Removal
 
 # Only ended rows carry ``expires_at``, so an open run cannot be among them.
 _EXPIRED = """
@@ -48,6 +51,29 @@ UPDATE scheduler_jobstate s
          WHERE id = ANY(%s::bigint[]) AND visible AND status IN (2, 3, 4, 6) GROUP BY job_id) v
  WHERE s.job_id = v.job_id
 """
+# The jobs' state rows are locked, so nobody else adds to the same days.
+_COUNT_AND_DELETE = """
+WITH gone AS (
+    DELETE FROM scheduler_execution WHERE id = ANY(%s::bigint[]) RETURNING job_id, status, ended_at
+), counted AS (
+    INSERT INTO scheduler_jobday AS d (job_id, day, succeeded, warned, failed, cancelled)
+    SELECT job_id, (ended_at AT TIME ZONE 'UTC')::date, count(*) FILTER (WHERE status = 2),
+           count(*) FILTER (WHERE status = 3), count(*) FILTER (WHERE status = 4), count(*) FILTER (WHERE status = 6)
+      FROM gone
+     WHERE status IN (2, 3, 4, 6) AND ended_at >= (now() AT TIME ZONE 'UTC')::date - %s
+     GROUP BY 1, 2
+    ON CONFLICT (job_id, day) DO UPDATE
+       SET succeeded = d.succeeded + excluded.succeeded, warned = d.warned + excluded.warned,
+           failed = d.failed + excluded.failed, cancelled = d.cancelled + excluded.cancelled
+)
+SELECT count(*) FROM gone
+"""
+_DAYS_OVER = """
+DELETE FROM scheduler_jobday
+ WHERE id IN (SELECT id FROM scheduler_jobday WHERE day < (now() AT TIME ZONE 'UTC')::date - %s LIMIT %s)
+"""
+# How long the figures of a day are kept.
+DAYS_KEPT = 400
 
 
 def purge(*, batch: int = 1000) -> int:
@@ -83,7 +109,10 @@ def _purge(batch: int, busy: set[int]) -> tuple[int, int]:
         ids = [execution_id for members in by_kind.values() for execution_id in members]
         if ids:
             cursor.execute(_COUNTS, [integers(ids)])
-        return _delete(cursor, ids), len(rows)
+            _strip(cursor, ids)
+            cursor.execute(_COUNT_AND_DELETE, [integers(ids), DAYS_KEPT])
+            return int(cursor.fetchone()[0]), len(rows)
+        return 0, len(rows)
 
 
 def _forget(kind: str, ids: Sequence[int]) -> None:
@@ -94,13 +123,18 @@ def _forget(kind: str, ids: Sequence[int]) -> None:
         return
 
 
-def _delete(cursor: Any, ids: Sequence[int]) -> int:
-    if not ids:
-        return 0
+def _strip(cursor: Any, ids: Sequence[int]) -> None:
+    """Delete what hangs on executions that are about to be deleted."""
     gone = [integers(ids)]
     cursor.execute("DELETE FROM scheduler_payload WHERE execution_id = ANY(%s::bigint[])", gone)
     cursor.execute("DELETE FROM scheduler_attempt WHERE execution_id = ANY(%s::bigint[])", gone)
-    cursor.execute("DELETE FROM scheduler_execution WHERE id = ANY(%s::bigint[])", gone)
+
+
+def _delete(cursor: Any, ids: Sequence[int]) -> int:
+    if not ids:
+        return 0
+    _strip(cursor, ids)
+    cursor.execute("DELETE FROM scheduler_execution WHERE id = ANY(%s::bigint[])", [integers(ids)])
     return int(cursor.rowcount)
 
 
@@ -117,8 +151,16 @@ def purge_all(*, batch: int = 2000, until: Callable[[], bool] = lambda: False) -
 
 
 def leave(job_pk: int, kind: str) -> None:
-    """Note, inside the transaction that deletes a job, that its executions are to be removed."""
+    """Note, inside the transaction that deletes a job, that its executions are to be removed; delete its figures."""
     Removal.objects.create(job_id=job_pk, kind=kind)
+    JobDay.objects.filter(job_id=job_pk).delete()
+
+
+def forget_days(*, batch: int = 1000) -> int:
+    """Delete the figures of up to ``batch`` days that are kept no longer; return how many went."""
+    with connection.cursor() as cursor:
+        cursor.execute(_DAYS_OVER, [DAYS_KEPT, batch])
+        return int(cursor.rowcount)
 
 
 def remove(*, batch: int = 1000) -> int:
@@ -145,6 +187,7 @@ def clean(*, batch: int = 2000, until: Callable[[], bool] = lambda: False) -> No
         lambda: _purge(batch, busy)[1] >= batch,
         lambda: remove(batch=batch) >= 0,
         lambda: dates.move(batch=batch),
+        lambda: forget_days(batch=batch) >= batch,
     ]
     while chores and not until():
         chores = [chore for chore in chores if not until() and chore()]

@@ -32,11 +32,20 @@ SELECT job.id, run.number, run.status, run.scheduled_for, run.seconds, run.late
                  ORDER BY number DESC LIMIT %s) run
  ORDER BY job.id, run.number
 """
+# What is still there, and what retention deleted: one statement, so that no run is seen as both or as neither.
 _DAYS = """
-SELECT (ended_at AT TIME ZONE 'UTC')::date, count(*), count(*) FILTER (WHERE status IN (4, 6))
-  FROM scheduler_execution
- WHERE job_id = %s AND number > %s AND status IN (2, 3, 4, 6) AND ended_at >= %s
- GROUP BY 1
+SELECT day, sum(total)::bigint, sum(bad)::bigint
+  FROM (SELECT (ended_at AT TIME ZONE 'UTC')::date AS day, count(*) AS total,
+               count(*) FILTER (WHERE status IN (4, 6)) AS bad
+          FROM scheduler_execution
+         WHERE job_id = %(job)s AND number > %(after)s AND status IN (2, 3, 4, 6)
+           AND ended_at >= %(first)s::timestamp AT TIME ZONE 'UTC'
+         GROUP BY 1
+        UNION ALL
+        SELECT day, succeeded + warned + failed + cancelled, failed + cancelled
+          FROM scheduler_jobday
+         WHERE job_id = %(job)s AND day >= %(first)s) found
+ GROUP BY day
 """
 _USUAL = """
 SELECT job.id, avg(run.seconds)
@@ -89,11 +98,15 @@ def series(job: Job) -> Series:
 
 
 def days(job: Job, *, now: datetime) -> Mapping[date, Day]:
-    """Return how the runs of each of the last 53 weeks' days ended, as far as the newest runs reach."""
+    """Return how the runs of each of the last 53 weeks' UTC days ended, deleted ones included.
+
+    Of those that are not deleted it reads the newest alone.
+    """
     today = now.astimezone(UTC).date()
     first = today - timedelta(days=today.weekday() + 7 * (CALENDAR_WEEKS - 1))
     with connection.cursor() as cursor:
-        cursor.execute(_DAYS, [job.pk, job.state.last_number - CALENDAR_RUNS, first])
+        after = job.state.last_number - CALENDAR_RUNS
+        cursor.execute(_DAYS, {"job": job.pk, "after": after, "first": first})
         return {day: Day(total, bad) for day, total, bad in cursor.fetchall()}
 
 

@@ -4,6 +4,7 @@ from scheduler.models.alert import AlertRule, Channel, Condition, Delivery, Inci
 from scheduler.models.calendar import Calendar
 from scheduler.models.change import JobChange
 from scheduler.models.execution import Attempt, Execution, Payload, Reason, Status, Trigger
+from scheduler.models.figures import JobDay
 from scheduler.models.job import Job, JobCounter, JobState
 from scheduler.models.limit import Limit
 from scheduler.models.metric import Metric
@@ -24,6 +25,7 @@ __all__ = [
     "Job",
     "JobChange",
     "JobCounter",
+    "JobDay",
     "JobState",
     "Leader",
     "Limit",
