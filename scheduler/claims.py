@@ -19,7 +19,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from scheduler import job_types, limits, metrics, outbox, request_id
-from scheduler.arrays import integers
+from scheduler.arrays import INSTANT, integers
 from scheduler.calendars import store as calendars
 from scheduler.due import Batch, DueJob, Row, missed, to_microseconds
 from scheduler.endings import ask_to_stop, end_queued_locked, release_held
@@ -211,8 +211,6 @@ def _default_queues() -> str:
     return json.dumps({job_type.kind: job_type.queue for job_type in job_types.all_types()})
 
 
-# Instants travel as microseconds since 1970; this makes them timestamps without a rounding step.
-_AT = "timestamptz 'epoch' + {} * interval '1 microsecond'"
 _PAUSE_BROKEN = f"""
 WITH paused AS (
     UPDATE scheduler_job SET active = false, version = version + 1, updated_at = now(), updated_by = 'clock'
@@ -225,7 +223,7 @@ WITH paused AS (
     INSERT INTO scheduler_execution
            (job_id, trigger, scheduled_for, until, status, reason, frequency, queue, priority, concurrency_key,
             ended_at, expires_at, attempt, rescues, cancel_requested, messages, visible, complete)
-    SELECT id, 0, {_AT.format("%(due)s::bigint")}, {_AT.format("%(now)s::bigint")}, 5, 'missed',
+    SELECT id, 0, {INSTANT.format("%(due)s::bigint")}, {INSTANT.format("%(now)s::bigint")}, 5, 'missed',
            coalesce(schedule_text, expression), coalesce(nullif(queue, ''), %(queue)s), priority, '', now(),
            now() + make_interval(days => retention_days), 0, 0, false, %(messages)s::jsonb, history_strategy <> 'OFF',
            false
@@ -234,7 +232,7 @@ WITH paused AS (
     RETURNING id
 )
 INSERT INTO scheduler_jobchange (job_id, kind, number, at, by, verb, changes)
-SELECT id, kind, number, {_AT.format("%(now)s::bigint")}, 'clock', 'deactivated', %(changes)s::jsonb FROM paused
+SELECT id, kind, number, {INSTANT.format("%(now)s::bigint")}, 'clock', 'deactivated', %(changes)s::jsonb FROM paused
 RETURNING (SELECT id FROM missed)
 """
 # In order: the older of two executions has the smaller id, which the order of a backlog and of lost messages goes by.
@@ -242,7 +240,7 @@ _INSERT = f"""
 INSERT INTO scheduler_execution
        (job_id, number, trigger, scheduled_for, until, status, reason, frequency, queue, priority, concurrency_key,
         ready_at, publish_at, ended_at, expires_at, attempt, rescues, cancel_requested, messages, visible, complete)
-SELECT v.job_id, v.number, v.trigger, {_AT.format("v.due")}, {_AT.format("v.until")}, v.status, v.reason,
+SELECT v.job_id, v.number, v.trigger, {INSTANT.format("v.due")}, {INSTANT.format("v.until")}, v.status, v.reason,
        coalesce(j.schedule_text, j.expression), coalesce(nullif(j.queue, ''), %s::jsonb ->> j.kind, %s), j.priority,
        CASE WHEN %s OR l.key IS NOT NULL THEN j.concurrency_key ELSE '' END, CASE WHEN v.ready THEN now() END,
        CASE WHEN v.ready THEN now() + make_interval(secs => %s) END, CASE WHEN v.status = 5 THEN now() END,
@@ -258,7 +256,7 @@ RETURNING id, queue, priority, ready_at IS NOT NULL, job_id, status, reason
 """
 _STATES = f"""
 UPDATE scheduler_jobstate s
-   SET next_fire_at = {_AT.format("v.next_fire")}, last_number = v.last_number, open_runs = s.open_runs + v.opened,
+   SET next_fire_at = {INSTANT.format("v.next_fire")}, last_number = v.last_number, open_runs = s.open_runs + v.opened,
        recompute = false
   FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::int[]) v(job_id, next_fire, last_number, opened)
  WHERE s.job_id = v.job_id
@@ -272,7 +270,7 @@ WITH fired AS (
      WHERE p.id = v.entry_id
     RETURNING p.clocked_id, v.next_fire
 )
-UPDATE django_celery_beat_clockedschedule c SET clocked_time = {_AT.format("fired.next_fire")}
+UPDATE django_celery_beat_clockedschedule c SET clocked_time = {INSTANT.format("fired.next_fire")}
   FROM fired WHERE c.id = fired.clocked_id AND fired.next_fire IS NOT NULL
 """
 _ENTRIES_OVER = (

@@ -22,6 +22,8 @@ from scheduler.schedule_text import parse_schedule
 SECOND = 1_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+# A grace that no instant is within, be it late by nothing.
+_ALL_LATE = -1
 
 _SCHEDULE = Trigger.SCHEDULE.value
 _QUEUED = Status.QUEUED.value
@@ -106,6 +108,18 @@ class Batch:
             number += 1
             self.rows.append((job.job_pk, number, trigger, instant, None, _QUEUED, None, decision is Decision.RUN))
         self._advance(job, following, number, fired)
+
+    @classmethod
+    def unclaimed(cls, job: DueJob, first: int, *, resumed: bool, until: int) -> list[Row]:
+        """Return the rows of what ``job`` had due up to and including ``until`` and cannot run any more.
+
+        ``first`` is the first of these, or when the job was resumed. On closed days they are so recorded, else missed.
+        """
+        batch = cls()
+        batch.add(
+            replace(job, next_fire=first, recompute=resumed, misfire=Misfire.SKIP.value, grace_seconds=_ALL_LATE), until
+        )
+        return batch.rows
 
     def _plan(self, job: DueJob, now: int) -> Plan:
         return _planned(job, job.schedule, to_datetime(job.next_fire or now), now)

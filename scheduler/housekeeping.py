@@ -14,7 +14,7 @@ from collections.abc import Callable
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
-from scheduler import executions, metrics, notices, processes, receipts, retention
+from scheduler import executions, metrics, notices, pauses, processes, receipts, retention
 from scheduler.alerts import deliveries, review
 from scheduler.alerts.overdue import Overdue
 from scheduler.answers import Answers
@@ -155,6 +155,7 @@ class Housekeeper(Chores):
             processes.name_of("beat"),
             Chore(2.0, lambda: processes.renew(self.name, Process.Kind.BEAT)),
             Chore(metrics.FLUSH_SECONDS, metrics.flush),
+            Chore(1.0, pauses.settle_all),
             Chore(1.0, Sweep()),
         )
         self._others = (Rescuer(), Teller(), Watchman(), Courier())

@@ -16,7 +16,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from django.db import IntegrityError, OperationalError, connection, transaction
 
-from scheduler import claims, clock, dates, deeds, entries, job_types, messages, metrics, request_id, retention
+from scheduler import claims, clock, dates, deeds, entries, job_types, messages, metrics, pauses, request_id, retention
 from scheduler.calendars import store as calendars
 from scheduler.connections import gave_way, wait_briefly
 from scheduler.definition import Definition, check, check_json, differences
@@ -137,6 +137,7 @@ def update(job: Job, changes: Changes, *, by: str) -> Job:
         # The edit holds from this instant on, not from the start of the transaction: the lock may have been long in
         # coming, and what fell due meanwhile is the old definition's.
         now = clock.exact_now()
+        pauses.settle(cursor, job.pk)
         hints = claims.settle(job.pk, now=now)
         stored = Job.objects.with_state().get(pk=job.pk)
         if stored.active != before.active:
@@ -197,6 +198,7 @@ def delete(job: Job, *, by: str) -> None:
         last = differences(stored.kind, Definition.of(stored), None)
         _record(stored, JobChange.Verb.DELETED, by, last, at=clock.exact_now())
         cursor.execute("DELETE FROM scheduler_retentionchange WHERE job_id = %s", [job.pk])
+        cursor.execute("DELETE FROM scheduler_pause WHERE job_id = %s", [job.pk])
         cursor.execute("DELETE FROM scheduler_jobstate WHERE job_id = %s", [job.pk])
         cursor.execute("DELETE FROM scheduler_job WHERE id = %s", [job.pk])
         if entry_id is not None:

@@ -251,6 +251,13 @@ def _count(tally: Mapping[tuple[str, str | None], int], lates: Mapping[str, list
         CLAIM_LATENESS.observe_all(seconds, kind)
 
 
+def unclaimed(kind: str, tally: Mapping[str, int]) -> None:
+    """Count instants of a kind that were recorded without a claim, by reason."""
+    for reason, by in tally.items():
+        DUE.add(kind, by=by)
+        SKIPPED.add(kind, reason, by)
+
+
 def started(runs: Sequence[Started]) -> None:
     """Count runs that this process has started."""
     for run in runs:

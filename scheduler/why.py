@@ -15,7 +15,7 @@ from scheduler import clock
 from scheduler.calendars import store
 from scheduler.definition import schedule_of
 from scheduler.exceptions import InvalidCalendar, InvalidJob
-from scheduler.models import Execution, Job, JobChange, Process, Reason, Status, Trigger
+from scheduler.models import Execution, Job, JobChange, Pause, Process, Reason, Status, Trigger
 from scheduler.schedule import Schedule
 
 
@@ -116,6 +116,10 @@ def _without_a_row(job: Job, then: _Then, instant: datetime) -> Why:
         return Why(Answer.FUTURE, instant, reason, changes=_seen(then))
     if job.state.next_fire_at is not None and job.state.next_fire_at <= instant:
         return Why(Answer.PENDING, instant, _pending(job), changes=_seen(then))
+    paused = Pause.objects.filter(job_id=job.pk, since__lte=instant, until__gte=instant).first()
+    if paused is not None:
+        reason = f"it was due, the job was paused at {_text(paused.until)}, and no beat has recorded it yet"
+        return Why(Answer.PENDING, instant, reason, changes=_seen(then))
     kept_since = clock.exact_now() - timedelta(days=job.retention_days)
     if instant < kept_since:
         reason = f"it was due; what became of it was deleted after the job's {job.retention_days} days of retention"
@@ -182,6 +186,8 @@ def _not_run(execution: Execution, instant: datetime) -> tuple[Answer, str, tupl
         return Answer.COALESCED, f"it was late, and run {standing.number}, due at {due}, stood for it", (standing,)
     if reason is Reason.EXPIRED:
         return Answer.EXPIRED, f"no worker had started it by {_text(execution.ended_at)}, when it expired", ()
+    if reason is Reason.MISSED and execution.messages:
+        return Answer.MISSED, f"it did not run, as was recorded at {_text(execution.ended_at)}", ()
     if reason is Reason.MISSED:
         return Answer.MISSED, f"the clock could settle it only at {_text(execution.ended_at)}, too late to run it", ()
     # The calendar may say otherwise by now; what it said then is the row.

@@ -9,6 +9,7 @@ from scheduler.models.job import Job, JobCounter, JobState
 from scheduler.models.limit import Limit
 from scheduler.models.metric import Metric
 from scheduler.models.notice import Notice
+from scheduler.models.pause import Pause
 from scheduler.models.process import Leader, Process
 from scheduler.models.receipt import Receipt
 from scheduler.models.upkeep import Removal, RetentionChange
@@ -31,6 +32,7 @@ __all__ = [
     "Limit",
     "Notice",
     "Metric",
+    "Pause",
     "Payload",
     "Ping",
     "Process",
