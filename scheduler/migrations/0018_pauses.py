@@ -83,7 +83,7 @@ BACKWARD = import_module("scheduler.migrations.0019_headers_limit").FORWARD
 
 
 class Migration(migrations.Migration):
-    dependencies = [("scheduler", "0021_alert_not_run")]
+    dependencies = [("scheduler", "0022_job_days")]
 
     operations = [
         migrations.CreateModel(
