@@ -5,91 +5,27 @@ from __future__ import annotations
 import base64
 from collections import Counter
 from copy import copy
-from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.template.response import TemplateResponse
 from django.test import Client
 from django.urls import resolve
 from django.utils import timezone
-from django_celery_beat.models import ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.response import Response
 
-from accounts import audit, second_factor, tokens, totp
-from accounts.models import ApiToken, Identity
-from accounts.roles import Role
-from scheduler import jobs
-from scheduler.models import Calendar, JobChange, Limit, Process
-from scheduler.models.alert import AlertRule, Channel, Delivery, Incident, Ping
-from scheduler.secret import Secret
+from accounts.models import ApiToken
+from tests.access.conftest import ADDRESS, PASSWORD, a_token, member, rendered
 from tests.access.rows import IDENTITIES, Outcome, Row, routes, rows, rows_when_on
-from tests.scheduler.factories import a_job
-from tests.zementis.factories import a_model
 from voltmx import tokens as claims
-from voltmx.models import AccountSession, Service
 from zementis import authentication
-from zementis.models import InferencePage, ManagedObject
 
-PASSWORD = "correct horse battery"
-# Not an address that anything is opened to.
-ADDRESS = "203.0.113.9"
 ROWS = rows()
 # Whether who asks, what is asked for or how it is asked comes first is the address's own affair.
 ABSENT = (401, 403, 404, 405, "login")
-
-
-@pytest.fixture
-def things(db: None) -> dict[str, Any]:
-    """One row of each table, by name, for the addresses that name one."""
-    job = a_job()
-    execution = jobs.run_now(job, by="tests")
-    # Those of jobs cannot be deleted by anybody.
-    interval = IntervalSchedule.objects.create(every=1, period="days")
-    clocked = ClockedSchedule.objects.create(clocked_time=timezone.now())
-    entry = PeriodicTask.objects.create(name="my own", task="x", interval=interval)
-    user = User.objects.create_user("somebody")
-    token, _ = _token(user, "any")
-    claims.open_session(user)
-    channel = Channel.objects.create(name="mail", url="mailto://u:p@example.com")
-    rule = AlertRule.objects.create()
-    incident = Incident.objects.create(rule=rule, job=job, execution_id=execution.pk, summary="failed")
-    device = ManagedObject.objects.create(name="machine", owner="tests")
-    return {
-        "accounts.apitoken": token.pk,
-        "accounts.auditentry": audit.record("probe.made").pk,
-        "accounts.identity": Identity.objects.create(user=user, issuer="https://id.example.com", subject="1").pk,
-        "accounts.secondfactor": _factor(user),
-        "auth.group": Group.objects.create(name="team").pk,
-        "auth.user": user.pk,
-        "django_celery_beat.clockedschedule": clocked.pk,
-        "django_celery_beat.crontabschedule": CrontabSchedule.objects.create().pk,
-        "django_celery_beat.intervalschedule": interval.pk,
-        "django_celery_beat.periodictask": entry.pk,
-        "django_celery_beat.solarschedule": SolarSchedule.objects.create(event="sunset", latitude=1, longitude=1).pk,
-        "scheduler.alertrule": rule.pk,
-        "scheduler.channel": channel.pk,
-        "scheduler.delivery": Delivery.objects.create(purpose="test", channel=channel, title="t", body="b").pk,
-        "scheduler.incident": incident.pk,
-        "scheduler.ping": Ping.objects.create(job=job, url="https://example.com/ping").pk,
-        "scheduler.calendar": Calendar.objects.create(name="holidays", updated_by="tests").pk,
-        "scheduler.execution": execution.pk,
-        "scheduler.job": job.pk,
-        "scheduler.jobchange": JobChange.objects.latest("id").pk,
-        "scheduler.limit": Limit.objects.create(key="k", runs=1).pk,
-        "scheduler.process": Process.objects.create(name="worker@h:1:1", kind="worker", hostname="h", pid=1).pk,
-        "voltmx": 1,
-        "voltmx.accountsession": AccountSession.objects.get().pk,
-        "voltmx.service": Service.objects.create(name="crm").pk,
-        "zementis.inferencepage": InferencePage.objects.create(
-            execution=execution, attempt=1, page=1, device=device.pk, rows=1, data=b""
-        ).pk,
-        "zementis.managedobject": device.pk,
-        "zementis.scoringmodel": a_model().pk,
-    }
 
 
 @pytest.fixture(autouse=True)
@@ -97,7 +33,7 @@ def _light(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages have no part in who gets in, and take their time."""
     # Refused tokens are what most of these requests are about.
     settings.LOGIN_ATTEMPTS = 10_000
-    monkeypatch.setattr(TemplateResponse, "render", _rendered)
+    monkeypatch.setattr(TemplateResponse, "render", rendered)
     monkeypatch.setattr(SpectacularAPIView, "_get_schema_response", lambda view, request: Response({}))
     authentication.verified.clear()
 
@@ -153,7 +89,7 @@ class Caller:
         if identity in ("expired", "other"):
             self._headers["Authorization"] = f"Bearer {_worthless(identity, surface)}"
         elif identity != "anonymous":
-            self._log_in(_member(identity), surface)
+            self._log_in(member(identity), surface)
         self._cookies = copy(self._client.cookies)
 
     def tries(self, row: Row, things: dict[str, Any]) -> Outcome:
@@ -181,33 +117,12 @@ class Caller:
             self._headers["X-VoltMX-Authorization"] = claims.open_session(user).claims
 
 
-def _member(role: str) -> User:
-    user, is_new = User.objects.get_or_create(username=f"{role}-user", is_staff=True)
-    if is_new:
-        user.set_password(PASSWORD)
-        user.save()
-        if role != "nobody":
-            user.groups.add(Group.objects.get(name=role))
-    return user
-
-
-def _factor(user: User) -> int:
-    made = second_factor.make(user, Secret.of(totp.new_seed()), step=0)
-    assert made is not None
-    return int(made[0].pk)
-
-
 def _worthless(identity: str, surface: str) -> str:
     if identity == "expired":
-        token, secret = _token(_member("administrator"), "any")
+        token, secret = a_token(member("administrator"), "any")
         ApiToken.objects.filter(pk=token.pk).update(expires_at=timezone.now())
         return secret
-    return _token(_member("administrator"), "voltmx" if surface == "zementis" else "zementis")[1]
-
-
-def _token(owner: User, surface: str) -> tuple[ApiToken, str]:
-    ends = timezone.now() + timedelta(days=1)
-    return tokens.issue("token", owner=owner, role=Role.ADMINISTRATOR, surface=surface, expires_at=ends, by="tests")
+    return a_token(member("administrator"), "voltmx" if surface == "zementis" else "zementis")[1]
 
 
 def _path(row: Row, things: dict[str, Any]) -> str:
@@ -215,8 +130,3 @@ def _path(row: Row, things: dict[str, Any]) -> str:
     for name, key in things.items():
         path = path.replace(f"{{{name}}}", str(key))
     return path
-
-
-def _rendered(response: TemplateResponse) -> TemplateResponse:
-    response.content = b""
-    return response
