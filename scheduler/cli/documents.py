@@ -8,7 +8,8 @@ schema reads them (``OFF`` and ``2026-11-22`` are text); what is written is quot
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import yaml
@@ -29,7 +30,8 @@ VERSION = 1
 MAX_BYTES = 16 * 1024 * 1024
 MAX_JOBS = 20_000
 MAX_DEPTH = 64
-_HEADER = f"# Jobs of Jobsite. See docs/cli.md.\nversion: {VERSION}\njobs:"
+_HEADER = f"# Jobs of Jobsite. See docs/cli.md.\nversion: {VERSION}\n"
+_LISTS = ("calendars", "alerts", "jobs")
 _NULL = frozenset(("", "~", "null", "Null", "NULL"))
 _BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _INTEGER = re.compile(r"[-+]?[0-9]{1,400}")
@@ -58,33 +60,49 @@ class _Dumper(_BaseDumper):  # type: ignore[misc]
 _Dumper.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(f"^(?:{_NUMBER.pattern})$"), list("-+.0123456789"))
 
 
-def read_jobs(data: bytes) -> list[Located]:
+@dataclass(frozen=True)
+class File:
+    """What a file lists. ``alerts``, rules that are defaults: None where the file says nothing of them."""
+
+    jobs: list[Located]
+    calendars: list[Located]
+    alerts: list[Located] | None
+    alerts_line: int = 0
+
+
+def read_file(data: bytes) -> File:
     """Return the entries of a file of jobs. Raises ``Refused``."""
     whole = read(data)
     if not isinstance(whole, Located):
         raise Refused(Problem(1, "the file must be a mapping with the members version and jobs"))
     problems = [
-        Problem(whole.lines[name], f"unknown member '{name[:100]}'; a file has version and jobs")
+        Problem(whole.lines[name], f"unknown member '{name[:100]}'; a file has version, calendars, alerts, jobs")
         for name in whole
-        if name not in ("version", "jobs")
+        if name not in ("version", *_LISTS)
     ]
     if whole.get("version") != VERSION or isinstance(whole.get("version"), bool):
         problems.append(Problem(whole.lines.get("version", whole.line), f"version must be {VERSION}"))
-    entries = whole.get("jobs")
-    line = whole.lines.get("jobs", whole.line)
+    for name in _LISTS:
+        problems += _list_problems(whole, name)
+    if problems:
+        raise Refused(*problems)
+    return File(whole["jobs"], whole.get("calendars") or [], whole.get("alerts"), whole.lines.get("alerts", 0))
+
+
+def _list_problems(whole: Located, name: str) -> list[Problem]:
+    entries = whole.get(name)
+    line = whole.lines.get(name, whole.line)
+    if entries is None and name != "jobs":
+        return []
     if not isinstance(entries, list):
-        problems.append(Problem(line, "jobs must be a list"))
-    elif len(entries) > MAX_JOBS:
-        problems.append(Problem(line, f"a file has at most {MAX_JOBS} jobs; this one has {len(entries)}"))
-    else:
-        problems += [
-            Problem(line, f"entry {place} of jobs is no mapping")
-            for place, entry in enumerate(entries, start=1)
-            if not isinstance(entry, Located)
-        ]
-        if not problems:
-            return entries
-    raise Refused(*problems)
+        return [Problem(line, f"{name} must be a list")]
+    if len(entries) > MAX_JOBS:
+        return [Problem(line, f"a file has at most {MAX_JOBS} {name}; this one has {len(entries)}")]
+    return [
+        Problem(line, f"entry {place} of {name} is no mapping")
+        for place, entry in enumerate(entries, start=1)
+        if not isinstance(entry, Located)
+    ]
 
 
 def read(data: bytes) -> Any:
@@ -179,15 +197,28 @@ def plain(value: Any) -> Any:
     return [plain(item) for item in value] if isinstance(value, list) else value
 
 
-def write_jobs(entries: Iterable[Mapping[str, Any]]) -> Iterable[str]:
+def write_jobs(
+    entries: Iterable[Mapping[str, Any]],
+    *,
+    calendars: Iterable[Mapping[str, Any]] = (),
+    alerts: Sequence[Mapping[str, Any]] | None = None,
+) -> Iterable[str]:
     """Yield the text of a file of jobs, an entry at a time. What is written is read as the same values."""
+    yield _HEADER
+    yield from _listed("calendars", calendars, empty="")
+    if alerts is not None:
+        yield from _listed("alerts", alerts)
+    yield from _listed("jobs", entries)
+
+
+def _listed(name: str, entries: Iterable[Mapping[str, Any]], *, empty: str | None = None) -> Iterable[str]:
     count = 0
     for entry in entries:
-        yield f"{_HEADER}\n" if not count else ""
+        yield f"{name}:\n" if not count else ""
         yield write([entry])
         count += 1
     if not count:
-        yield f"{_HEADER} []\n"
+        yield f"{name}: []\n" if empty is None else empty
 
 
 def write(value: Any) -> str:

@@ -1,17 +1,19 @@
-"""What is to be done so that the stored jobs are what a file says. Nothing is written here."""
+"""What is to be done so that the stored jobs, and what they go by, are what a file says. Nothing is written here."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 from scheduler import job_types
-from scheduler.cli.entries import Wanted, calendar_names, described
+from scheduler.cli import calendar_entries, rule_entries
+from scheduler.cli.entries import Wanted, WantedFile, described
 from scheduler.cli.problems import Problem, Refused
+from scheduler.cli.rule_entries import RuleChange, Stored
 from scheduler.cli.sealing import foreign, incoming
+from scheduler.cli.steps import AnyStep, CalendarStep, DefaultsStep, Step, Verb
 from scheduler.definition import Definition, check
 from scheduler.exceptions import InvalidJob, NeverFires
 from scheduler.models import Job
@@ -20,64 +22,64 @@ from scheduler.secret import MASK, is_sealed
 _BATCH = 1000
 
 
-class Verb(StrEnum):
-    """What is to be done with a job."""
-
-    CREATE = "create"
-    UPDATE = "update"
-    DELETE = "delete"
-
-
-@dataclass(frozen=True)
-class Step:
-    """One job to be written. ``changes`` are paths -> what people may see of before and after, None for nothing.
-
-    Two plans are the same where their steps look the same: sealing a secret twice gives two different values.
-    """
-
-    verb: Verb
-    kind: str
-    number: int | None
-    name: str
-    line: int
-    changes: Mapping[str, tuple[Any, Any]]
-    version: int | None = None
-    definition: Definition | None = field(default=None, compare=False)
-    values: Mapping[str, Any] = field(default_factory=dict, compare=False)
-
-
 @dataclass(frozen=True)
 class Plan:
-    """What is to be done, how many jobs are as they should be, and which new ones were left out as they never fire."""
+    """What is to be done, in this order; how much of the file is as it should be; which new jobs never fire."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[AnyStep, ...]
     unchanged: int
     ended: tuple[str, ...] = ()
 
 
-def make(wanted: Sequence[Wanted], *, prune: bool = False, skip_ended: bool = False, now: datetime) -> Plan:
-    """Return what makes the stored jobs those that are ``wanted``.
+def make(file: WantedFile, *, prune: bool = False, skip_ended: bool = False, now: datetime) -> Plan:
+    """Return what makes the stored jobs, their rules and calendars those that a ``file`` wants.
 
     ``prune``: jobs of the kinds in the file that it does not name are deleted. ``skip_ended``: new jobs whose schedule
     has no fire after ``now`` are left out rather than refused. Raises ``Refused`` with every problem.
     """
-    planner = _Planner(wanted, skip_ended=skip_ended, now=now)
+    wanted = file.jobs
+    planner = _Planner(file, skip_ended=skip_ended, now=now)
     steps = planner.steps()
     if planner.problems:
         raise Refused(*planner.problems)
     doomed = list(_doomed(wanted, planner.matched)) if prune else []
     _check_names(wanted, planner, doomed)
-    return Plan((*doomed, *steps), planner.unchanged, tuple(planner.ended))
+    calendars = list(_calendar_steps(file))
+    defaults = list(_defaults_step(file))
+    same = planner.unchanged + len(file.calendars) - len(calendars)
+    return Plan((*calendars, *doomed, *steps, *defaults), same, tuple(planner.ended))
+
+
+def _calendar_steps(file: WantedFile) -> Iterator[CalendarStep]:
+    """Yield what makes the stored calendars those of the file, by name; others are left alone."""
+    stored = calendar_entries.stored([wanted.rules.name for wanted in file.calendars]) if file.calendars else {}
+    for wanted in sorted(file.calendars, key=lambda wanted: wanted.rules.name):
+        rules = wanted.rules
+        after = calendar_entries.entry_of(rules)
+        calendar = stored.get(rules.name)
+        if calendar is None:
+            changes = {path: (None, value) for path, value in after.items()}
+            yield CalendarStep(Verb.CREATE, rules.name, wanted.line, changes, rules=rules)
+        elif changes := differences(calendar_entries.entry_of(calendar_entries.rules_of(calendar)), after):
+            yield CalendarStep(Verb.UPDATE, rules.name, wanted.line, changes, calendar.version, rules)
+
+
+def _defaults_step(file: WantedFile) -> Iterator[DefaultsStep]:
+    if file.defaults is not None:
+        rules = rule_entries.changes(rule_entries.stored_defaults(), file.defaults)
+        if rules:
+            yield DefaultsStep(file.defaults_line, rule_entries.shown(rules), rules)
 
 
 class _Planner:
     """Finds each wanted job among the stored ones and compares."""
 
-    def __init__(self, wanted: Sequence[Wanted], *, skip_ended: bool, now: datetime) -> None:
-        self._wanted = wanted
+    def __init__(self, file: WantedFile, *, skip_ended: bool, now: datetime) -> None:
+        self._wanted = file.jobs
         self._skip_ended = skip_ended
         self._now = now
-        self._calendars = calendar_names()
+        self._calendars = file.calendar_names
+        self._rules: dict[int, Stored] = {}
         self.problems: list[Problem] = []
         self.matched: dict[int, Wanted] = {}
         self.ended: list[str] = []
@@ -88,7 +90,10 @@ class _Planner:
         updates: dict[int, Step] = {}
         creations: list[Step] = []
         numbers: dict[tuple[str, int], int] = {}
-        for item, job in zip(self._wanted, _stored(self._wanted, self.problems), strict=True):
+        stored = _stored(self._wanted, self.problems)
+        if any(item.alerts is not None for item in self._wanted):
+            self._rules = rule_entries.stored([job.pk for job in stored if job is not None])
+        for item, job in zip(self._wanted, stored, strict=True):
             number = job.number if job is not None else item.number
             if number is not None:
                 first = numbers.setdefault((item.kind, number), item.line)
@@ -124,7 +129,13 @@ class _Planner:
         definition = replace(item.definition, arguments=stored)
         shown = self._shown(item.kind, definition)
         changes = {path: (None, value) for path, value in shown.items()}
-        yield Step(Verb.CREATE, item.kind, item.number, definition.name, item.line, changes, definition=item.definition)
+        rules = rule_entries.changes((), item.alerts or ())
+        changes |= rule_entries.shown(rules)
+        yield Step(
+            *(Verb.CREATE, item.kind, item.number, definition.name, item.line, changes),
+            definition=item.definition,
+            rules=rules,
+        )
 
     def _update(self, item: Wanted, job: Job) -> Step | None:
         before = Definition.of(job)
@@ -136,7 +147,8 @@ class _Planner:
             for each in fields(Definition)
             if _comparable(getattr(before, each.name)) != _comparable(getattr(after, each.name))
         }
-        if not values:
+        rules = self._rule_changes(item, job)
+        if not values and not rules:
             self.unchanged += 1
             return None
         if "schedule" in values:
@@ -144,6 +156,7 @@ class _Planner:
             after.schedule.first_after(self._now)
         changes = differences(self._shown(job.kind, before, whole=True), self._shown(job.kind, after, whole=True))
         changes |= dict.fromkeys(_secrets_changed(before.arguments, after.arguments), (MASK, "another secret"))
+        changes |= rule_entries.shown(rules)
         return Step(
             Verb.UPDATE,
             job.kind,
@@ -154,7 +167,11 @@ class _Planner:
             version=job.version,
             definition=item.definition,
             values={**values, **({"arguments": sent} if "arguments" in values else {})},
+            rules=rules,
         )
+
+    def _rule_changes(self, item: Wanted, job: Job) -> tuple[RuleChange, ...]:
+        return () if item.alerts is None else rule_entries.changes(self._rules.get(job.pk, ()), item.alerts)
 
     def _check(self, kind: str, definition: Definition) -> None:
         for path in foreign(definition.arguments):

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from scheduler.calendars import store as calendar_store
+from scheduler.cli import rule_entries
 from scheduler.cli.entries import entry_of
 from scheduler.console.words import said_by
 from scheduler.exceptions import InvalidSchedule, UnknownJobType
@@ -40,7 +41,9 @@ def job_record(job: Job) -> dict[str, Any]:
 def job_details(job: Job, *, calendars: Mapping[int, str], now: datetime, fires: int) -> dict[str, Any]:
     """Return a job with its definition as files have it, secrets as asterisks, and its next fires."""
     try:
-        definition: dict[str, Any] | None = entry_of(job, calendars=calendars)
+        definition: dict[str, Any] | None = entry_of(
+            job, calendars=calendars, alerts=rule_entries.stored([job.pk]).get(job.pk, ())
+        )
     except UnknownJobType:
         definition = None
     try:

@@ -12,7 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from scheduler.cli.documents import write
-from scheduler.cli.planning import Plan, Step, Verb
+from scheduler.cli.planning import Plan
+from scheduler.cli.steps import AnyStep, Verb
 from scheduler.console.words import NOTHING, duration
 
 _STYLES = {
@@ -87,11 +88,10 @@ def print_details(console: Console, details: Mapping[str, Any], runs: Iterable[M
 
 
 def print_plan(console: Console, plan: Plan) -> None:
-    """Print what a plan would do, job by job, and the sum of it."""
+    """Print what a plan would do, step by step, and the sum of it."""
     for step in plan.steps:
         mark, style = _MARKS[step.verb]
-        number = "new" if step.number is None else step.number
-        console.print(Text(f"{mark} {step.kind}/{number} {_clean(step.name)}", style=f"bold {style}"))
+        console.print(Text(f"{mark} {_clean(step.label)}", style=f"bold {style}"))
         for path, pair in step.changes.items():
             console.print(_change(step, path, *pair))
     for name in plan.ended:
@@ -105,7 +105,7 @@ def _nothing(plan: Plan) -> str:
     return f"nothing to do: {plan.unchanged} unchanged"
 
 
-def _change(step: Step, path: str, before: Any, after: Any) -> Text:
+def _change(step: AnyStep, path: str, before: Any, after: Any) -> Text:
     line = Text(f"    {_clean(path)}: ")
     if step.verb is Verb.UPDATE:
         line.append(_value(before), style="red").append(" -> ")

@@ -11,7 +11,8 @@ import pytest
 from scheduler import jobs
 from scheduler.cli import entries
 from scheduler.definition import Definition
-from scheduler.models import Job
+from scheduler.models import Channel, Job
+from scheduler.secret import Secret
 from tests.scheduler.cli.helpers import Ended, jobs_command, written
 from tests.voltmx.wire import Wire, sample
 from voltmx.arguments import Arguments
@@ -144,9 +145,15 @@ def test_the_surfaces_rules_of_frequency_hold_for_files(wire: Wire, tmp_path: Pa
 
 
 def test_the_documented_file_is_what_an_export_of_that_job_is(wire: Wire, tmp_path: Path) -> None:
-    [text] = re.findall(r"```yaml\n(.*?)```", DOCUMENTED, re.DOTALL)
+    text, companions = re.findall(r"```yaml\n(.*?)```", DOCUMENTED, re.DOTALL)
     assert jobs_command("apply", written(tmp_path, text), "--yes").code == 0
     assert jobs_command("export").out.split("\n", 1)[1] == text
+    for name in ("ops", "data"):
+        Channel.objects.create(name=name, url=Secret.of("json://127.0.0.1:9/"))  # type: ignore[misc]
+    # The second example leaves out what the first one shows.
+    rest = text[text.index("  schedule:") :].replace("  alerts: []\n", "")
+    done = jobs_command("apply", written(tmp_path, companions + rest), "--yes")
+    assert done.out.endswith("done: 1 created, 2 updated\n")
 
 
 def test_every_field_is_documented() -> None:

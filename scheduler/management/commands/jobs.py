@@ -7,7 +7,7 @@ import getpass
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, NoReturn
@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.text import Text
 
 from scheduler import clock, jobs
-from scheduler.cli import applying, documents, entries, files, planning, records, tables
+from scheduler.cli import applying, documents, entries, exporting, files, planning, progress, records, tables
 from scheduler.cli.following import follow
 from scheduler.cli.locating import locate
 from scheduler.cli.planning import Plan
@@ -199,23 +199,17 @@ class Command(BaseCommand):
     # -- Files -------------------------------------------------------------------------------------------------------
 
     def do_export(self, options: Mapping[str, Any]) -> None:
-        pieces = documents.write_jobs(self._entries(options))
+        pieces = exporting.pieces(
+            [locate(name) for name in options["jobs"]] or None,
+            kind=options["kind"],
+            sealed=options["secrets"],
+            numbers=options["numbers"],
+        )
         if options["file"] is not None:
             files.write(options["file"], pieces, private=options["secrets"])
             return
         for piece in pieces:
             self.stdout.write(piece)
-
-    def _entries(self, options: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-        names = entries.calendar_names()
-        kind = options["kind"]
-        if options["jobs"]:
-            found: Any = [job for job in map(locate, options["jobs"]) if kind in (None, job.kind)]
-        else:
-            rows = Job.objects.order_by("kind", "number")
-            found = (rows if kind is None else rows.filter(kind=kind)).iterator(chunk_size=500)
-        for job in found:
-            yield entries.entry_of(job, calendars=names, sealed=options["secrets"], numbers=options["numbers"])
 
     def do_plan(self, options: Mapping[str, Any]) -> None:
         plan = _planner(options)()
@@ -231,7 +225,8 @@ class Command(BaseCommand):
             return
         if not options["yes"]:
             self._confirm(options["file"])
-        done = applying.apply(plan, again=again, by=_author(options))
+        with progress.bar(len(plan.steps), console=Console(stderr=True)) as told:
+            done = applying.apply(plan, again=again, by=_author(options), told=told)
         self.console.print(Text("done: " + ", ".join(f"{count} {verb}d" for verb, count in done.items())))
 
     def _confirm(self, file: str) -> None:
@@ -258,11 +253,12 @@ class Command(BaseCommand):
 
 def _planner(options: Mapping[str, Any]) -> Callable[[], Plan]:
     """Return what makes the plan of a file, as often as it is asked."""
-    read = documents.read_jobs(files.read(options["file"]))
+    read = documents.read_file(files.read(options["file"]))
 
     def make() -> Plan:
-        wanted = entries.read_all(read)
-        return planning.make(wanted, prune=options["prune"], skip_ended=options["skip_ended"], now=clock.now())
+        now = clock.now()
+        wanted = entries.read_all(read, today=now.date())
+        return planning.make(wanted, prune=options["prune"], skip_ended=options["skip_ended"], now=now)
 
     return make
 

@@ -104,7 +104,10 @@ FILES: list[tuple[bytes, list[Problem]]] = [
     (b"version: true\njobs: []\n", [Problem(1, "version must be 1")]),
     (b"version: 1\njobs: 3\n", [Problem(2, "jobs must be a list")]),
     (b"version: 1\njobs: [3]\n", [Problem(2, "entry 1 of jobs is no mapping")]),
-    (b"version: 1\nmore: 3\njobs: []\n", [Problem(2, "unknown member 'more'; a file has version and jobs")]),
+    (
+        b"version: 1\nmore: 3\njobs: []\n",
+        [Problem(2, "unknown member 'more'; a file has version, calendars, alerts, jobs")],
+    ),
     (
         b"version: 1\njobs:\n" + b"- {}\n" * (documents.MAX_JOBS + 1),
         [Problem(2, "a file has at most 20000 jobs; this one has 20001")],
@@ -115,10 +118,10 @@ FILES: list[tuple[bytes, list[Problem]]] = [
 @pytest.mark.parametrize(("data", "problems"), FILES)
 def test_a_file_of_jobs_has_one_form(data: bytes, problems: list[Problem]) -> None:
     with pytest.raises(Refused) as refusal:
-        documents.read_jobs(data)
+        documents.read_file(data)
     assert list(refusal.value.problems) == problems
 
 
 @pytest.mark.parametrize("entries", [[], [{"name": "a"}], [{"name": "a"}, {"name": "b", "x": {"y": [1]}}]])
 def test_a_written_file_is_read_as_its_entries(entries: list[dict[str, Any]]) -> None:
-    assert documents.plain(documents.read_jobs("".join(documents.write_jobs(entries)).encode())) == entries
+    assert documents.plain(documents.read_file("".join(documents.write_jobs(entries)).encode()).jobs) == entries

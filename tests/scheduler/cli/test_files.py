@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from scheduler import clock, jobs
 from scheduler.calendars import store as calendars
-from scheduler.cli import applying, documents, entries, planning
+from scheduler.cli import applying, documents, entries, exporting, planning
 from scheduler.cli.problems import Refused
 from scheduler.definition import PLAIN, Definition
 from scheduler.history import Strategy
@@ -35,6 +35,10 @@ def applied(folder: Path, text: str, *options: str) -> Ended:
 
 def planned(folder: Path, text: str, *options: str) -> Ended:
     return jobs_command("plan", written(folder, text), *options)
+
+
+def read(text: str) -> entries.WantedFile:
+    return entries.read_all(documents.read_file(text.encode()), today=clock.now().date())
 
 
 def definitions() -> dict[int, Definition]:
@@ -88,13 +92,11 @@ def test_export_delete_apply_gives_equal_definitions(made: list[Definition], sea
     for definition in made:
         jobs.create("probe", definition, by="tester")
     before = definitions()
-    known = entries.calendar_names()
     rows = list(Job.objects.order_by("number"))
-    text = "".join(documents.write_jobs(entries.entry_of(job, calendars=known, sealed=sealed) for job in rows))
+    text = "".join(exporting.pieces(rows, kind=None, sealed=sealed, numbers=True))
 
     def plan() -> planning.Plan:
-        wanted = entries.read_all(documents.read_jobs(text.encode()))
-        return planning.make(wanted, now=clock.now())
+        return planning.make(read(text), now=clock.now())
 
     assert plan() == planning.Plan((), len(made))
     for job in rows:
@@ -104,7 +106,7 @@ def test_export_delete_apply_gives_equal_definitions(made: list[Definition], sea
 
 
 def test_every_field_of_a_definition_travels() -> None:
-    assert set(PLAIN) | {"schedule", "kind", "number"} == set(entries._KNOWN)
+    assert set(PLAIN) | {"schedule", "kind", "number", "alerts"} == set(entries._KNOWN)
 
 
 MINIMAL = f"""version: 1
@@ -320,7 +322,7 @@ def test_nothing_is_done_unasked(tmp_path: Path) -> None:
 
 def test_what_was_changed_since_the_plan_is_not_overwritten() -> None:
     job = a_job(name="nightly")
-    wanted = entries.read_all(documents.read_jobs(MINIMAL.encode()))
+    wanted = read(MINIMAL)
 
     def plan() -> planning.Plan:
         return planning.make(wanted, now=clock.now())
@@ -334,7 +336,7 @@ def test_what_was_changed_since_the_plan_is_not_overwritten() -> None:
 
 def test_an_edit_between_looking_and_writing_is_not_overwritten(monkeypatch: pytest.MonkeyPatch) -> None:
     job = a_job(name="nightly")
-    wanted = entries.read_all(documents.read_jobs(MINIMAL.encode()))
+    wanted = read(MINIMAL)
     seen = planning.make(wanted, now=clock.now())
 
     def again() -> planning.Plan:
@@ -357,13 +359,20 @@ def test_calendars_travel_by_name(tmp_path: Path) -> None:
 
 def test_an_export_is_of_all_of_some_or_of_a_kind(tmp_path: Path) -> None:
     a_job(name="one", number=1), a_job(name="two", number=2)
-    all_of_them = documents.read_jobs(jobs_command("export").out.encode())
-    some = documents.read_jobs(jobs_command("export", "probe/2", "--no-numbers").out.encode())
+    all_of_them = documents.read_file(jobs_command("export").out.encode()).jobs
+    some = documents.read_file(jobs_command("export", "probe/2", "--no-numbers").out.encode()).jobs
     assert [entry["name"] for entry in all_of_them] == ["one", "two"]
     assert some == [
-        {"kind": "probe", "name": "two", "schedule": {"expression": YEARLY, "zone": "UTC"}, "arguments": {}}
+        {
+            "kind": "probe",
+            "name": "two",
+            "schedule": {"expression": YEARLY, "zone": "UTC"},
+            "alerts": [],
+            "arguments": {},
+        }
     ]
-    assert documents.read_jobs(jobs_command("export", "--kind", "voltmx").out.encode()) == []
+    for options in (["--kind", "voltmx"], ["probe/2", "--kind", "voltmx"]):
+        assert documents.read_file(jobs_command("export", *options).out.encode()).jobs == []
 
 
 def test_an_exported_file_takes_the_place_of_the_old_one_whole(tmp_path: Path) -> None:
@@ -391,7 +400,6 @@ def test_a_file_that_cannot_be_read_or_written_is_told(tmp_path: Path) -> None:
 def test_the_number_of_queries_does_not_grow_with_the_file(django_assert_max_num_queries: Any) -> None:
     for number in range(1, 31):
         jobs.create("probe", a_definition(), by="tester", number=number)
-    text = jobs_command("export").out.encode()
-    with django_assert_max_num_queries(8):
-        wanted = entries.read_all(documents.read_jobs(text))
-        assert planning.make(wanted, prune=True, now=clock.now()) == planning.Plan((), 30)
+    text = jobs_command("export").out
+    with django_assert_max_num_queries(9):
+        assert planning.make(read(text), prune=True, now=clock.now()) == planning.Plan((), 30)
