@@ -7,10 +7,8 @@ one of them took.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import logging
-import secrets
 import time
 from typing import Any
 
@@ -20,7 +18,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from accounts import audit, lockout, origin, totp
+from accounts import audit, codes, lockout, origin, totp
 from accounts.models import RecoveryCode, SecondFactor
 from scheduler.secret import Secret, UnreadableSecret
 
@@ -32,8 +30,6 @@ MOST_FAILURES = 100
 # What stands in a session's mark for a factor that the OpenID provider asked for.
 PROVIDER = "provider"
 MARK = "accounts.second_factor"
-_CODE_BYTES = 10
-_LONGEST_CODE = 40
 
 
 class Needed(Exception):
@@ -78,7 +74,7 @@ def check(factor: SecondFactor, code: str, *, address: str) -> str | None:
     """
     name = factor.user.get_username()
     lockout.begin_code(str(factor.user_id), address)
-    typed = "".join(code.split()).replace("-", "").upper()[:_LONGEST_CODE]
+    typed = codes.typed(code)
     kind = "app" if _is_of_app(factor, typed) else "recovery code" if _is_of_paper(factor, typed) else None
     if kind is None:
         SecondFactor.objects.filter(pk=factor.pk).update(failures=F("failures") + 1)
@@ -120,9 +116,9 @@ def renew_codes(factor: SecondFactor) -> list[str]:
 
 
 def _new_codes(factor: SecondFactor) -> list[str]:
-    codes = [base64.b32encode(secrets.token_bytes(_CODE_BYTES)).decode() for _ in range(CODES)]
-    RecoveryCode.objects.bulk_create([RecoveryCode(factor=factor, digest=_digest(code)) for code in codes])
-    return ["-".join(code[place : place + 4] for place in range(0, len(code), 4)) for code in codes]
+    made = [codes.new() for _ in range(CODES)]
+    RecoveryCode.objects.bulk_create([RecoveryCode(factor=factor, digest=_digest(code)) for code in made])
+    return [codes.grouped(code) for code in made]
 
 
 def _is_of_app(factor: SecondFactor, code: str) -> bool:

@@ -21,7 +21,7 @@ from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_http_methods
 from unfold.widgets import BASE_INPUT_CLASSES
 
-from accounts import second_factor, sign_in, totp
+from accounts import enrolment, second_factor, sign_in, totp
 from accounts.lockout import LockedOut
 from accounts.models import SecondFactor
 from accounts.origin import address_of
@@ -30,21 +30,21 @@ View = Callable[[HttpRequest], HttpResponse]
 _WRONG = "This code is wrong, or was used before. Wait for the next one."
 
 
+def _input(**more: str) -> forms.TextInput:
+    plain = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
+    return forms.TextInput(attrs={**plain, "class": " ".join(BASE_INPUT_CLASSES), **more})
+
+
 class CodeForm(forms.Form):
     """A code, of the app or of the recovery codes."""
 
-    code = forms.CharField(
-        max_length=40,
-        widget=forms.TextInput(
-            attrs={
-                "autocomplete": "one-time-code",
-                "autofocus": "",
-                "autocapitalize": "none",
-                "spellcheck": "false",
-                "class": " ".join(BASE_INPUT_CLASSES),
-            }
-        ),
-    )
+    code = forms.CharField(max_length=40, widget=_input(autocomplete="one-time-code", autofocus=""))
+
+
+class EnrolmentForm(CodeForm):
+    """A code of the app that is set up, and the one with which an administrator lets its owner do so."""
+
+    enrolment = forms.CharField(max_length=40, label="Enrolment code, from an administrator", widget=_input())
 
 
 def _page(view: View) -> View:
@@ -83,9 +83,10 @@ def code(request: HttpRequest) -> HttpResponse:
 
 
 def _set_up_at_login(request: HttpRequest, user: User, pending: sign_in.Pending) -> HttpResponse:
-    form, made = _set_up(request, user)
+    form, made, refused = _set_up(request, user)
     if made is None:
-        return _answer(request, "accounts/second_factor_login.html", _setting_up(request, user, form))
+        page = _answer(request, "accounts/second_factor_login.html", _setting_up(request, user, form))
+        return _locked(page, refused)
     factor, codes = made
     sign_in.finish(request, user, door=pending.door, factor=factor, how="app")
     return _answer(
@@ -101,9 +102,10 @@ def manage(request: HttpRequest) -> HttpResponse:
         return redirect("admin:login")
     factor = second_factor.factor_of(user)
     if factor is None:
-        form, made = _set_up(request, user)
+        form, made, refused = _set_up(request, user)
         if made is None:
-            return _answer(request, "accounts/second_factor.html", _setting_up(request, user, form))
+            page = _answer(request, "accounts/second_factor.html", _setting_up(request, user, form))
+            return _locked(page, refused)
         sign_in.pass_factor(request, made[0])
         return _codes(request, made[1])
     form = CodeForm(request.POST if request.method == "POST" else None)
@@ -121,22 +123,38 @@ def manage(request: HttpRequest) -> HttpResponse:
     return _locked(_answer(request, "accounts/second_factor.html", context), refused)
 
 
-def _set_up(request: HttpRequest, user: User) -> tuple[CodeForm, tuple[SecondFactor, list[str]] | None]:
-    """Return the form, and the factor with its recovery codes once a code of the new app was right."""
-    form = CodeForm(request.POST if request.method == "POST" else None)
+def _set_up(request: HttpRequest, user: User) -> tuple[CodeForm, tuple[SecondFactor, list[str]] | None, int | None]:
+    """Return the form, the factor with its recovery codes once a code of the new app was right, the seconds to wait."""
+    kind = EnrolmentForm if enrolment.is_needed() else CodeForm
+    form = kind(request.POST if request.method == "POST" else None)
     if not form.is_valid():
-        return form, None
+        return form, None, None
     seed = sign_in.seed_of(request)
     step = second_factor.is_right_for(seed, form.cleaned_data["code"])
     if step is None:
         form.add_error("code", "This code is wrong. Is the phone's clock right?")
-        return form, None
+        return form, None, None
+    if enrolment.is_needed():
+        refused = _not_let(request, user, form)
+        if form.errors:
+            return form, None, refused
     with transaction.atomic():
         made = second_factor.make(user, seed, step=step)
     sign_in.forget_seed(request)
     if made is None:
         form.add_error(None, "A second factor was set up meanwhile.")
-    return form, made
+    return form, made, None
+
+
+def _not_let(request: HttpRequest, user: User, form: CodeForm) -> int | None:
+    """Take the enrolment code; where it is none, tell the form, and return the seconds to wait after too many."""
+    try:
+        if not enrolment.spend(user, form.cleaned_data["enrolment"], address=address_of(request)):
+            form.add_error("enrolment", "This code is wrong, over, or was used before. An administrator makes them.")
+    except LockedOut as refusal:
+        form.add_error("enrolment", f"Too many wrong codes; try again in {refusal.seconds} seconds.")
+        return refusal.seconds
+    return None
 
 
 def _setting_up(request: HttpRequest, user: User, form: CodeForm) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from accounts.roles import Role
 logger = logging.getLogger(__name__)
 
 _MOST_VALUES = 10_000
+_ADDRESS = ("email", "email_verified")
 
 
 class Refused(Exception):
@@ -61,7 +62,30 @@ def admit(user: User, claims: dict[str, Any]) -> None:
 
 def has_all(claims: dict[str, Any]) -> bool:
     """Whether the claims tell all that is asked of them, so that the provider need not be asked for more."""
-    return "email" in claims and (not settings.OIDC_ROLES or _values(claims) is not None)
+    return _tells_address(claims) and (not settings.OIDC_ROLES or _values(claims) is not None)
+
+
+def joined(claims: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
+    """Return the ID token's claims, and those of the same subject's user info that it does not tell.
+
+    The address and that it is verified come from one of the two: what one verified is not what the other names.
+    """
+    found = {**more, **claims}
+    source = claims if _tells_address(claims) else more
+    return {name: value for name, value in found.items() if name not in _ADDRESS} | {
+        name: source[name] for name in _ADDRESS if name in source
+    }
+
+
+def has_second_factor(claims: dict[str, Any]) -> bool:
+    """Whether an ID token says that the provider asked for a second factor: RFC 8176, OpenID Connect Core 1.0, 2."""
+    methods, level = claims.get("amr"), claims.get("acr")
+    told = [*(methods if isinstance(methods, list) else []), level]
+    return any(isinstance(word, str) and word in settings.OIDC_MFA_WORDS for word in told)
+
+
+def _tells_address(claims: dict[str, Any]) -> bool:
+    return all(name in claims for name in _ADDRESS)
 
 
 def _first_time(claims: dict[str, Any], role: Role | None) -> User:

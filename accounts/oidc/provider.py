@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -20,10 +24,13 @@ from scheduler.addresses import RefusedAddress, Rules
 
 logger = logging.getLogger(__name__)
 
+_TOO_LONG = "the answer took too long"
+
 RULES = Rules("OIDC_ALLOW_ADDRESSES")
 LARGEST_ANSWER = 1 << 18
 _CONNECT_SECONDS, _READ_SECONDS, _TOTAL_SECONDS = 5.0, 10.0, 20.0
 _CHUNK = 1 << 14
+_ends: ContextVar[float] = ContextVar("accounts_oidc_ends", default=float("inf"))
 
 
 class ProviderFailed(Exception):
@@ -66,6 +73,16 @@ class Provider:
     def claims_of(self, access_token: str) -> dict[str, Any]:
         """Return what the provider knows of whom the token is for. Raises ``ProviderFailed``."""
         return _call("GET", self.userinfo, headers={"Authorization": f"Bearer {access_token}"})
+
+
+@contextmanager
+def deadline() -> Iterator[None]:
+    """Give all calls inside, together, the time that one may take."""
+    mark = _ends.set(time.monotonic() + _TOTAL_SECONDS)
+    try:
+        yield
+    finally:
+        _ends.reset(mark)
 
 
 def discover() -> Provider:
@@ -111,19 +128,27 @@ def _call(method: str, address: str, **more: Any) -> dict[str, Any]:
     _check(address)
     headers = {"Accept": "application/json", **more.pop("headers", {})}
     try:
-        with transport.session(RULES).request(
-            method,
-            address,
-            headers=headers,
-            timeout=(_CONNECT_SECONDS, _READ_SECONDS),
-            allow_redirects=False,
-            stream=True,
-            **more,
-        ) as response:
+        with (
+            _cut_in_time() as line,
+            transport.session(RULES).request(
+                method,
+                address,
+                headers=headers,
+                timeout=(_CONNECT_SECONDS, _READ_SECONDS),
+                allow_redirects=False,
+                stream=True,
+                **more,
+            ) as response,
+        ):
             status, body = response.status_code, _read(response)
+            if line.is_cut:
+                # A body without a length ends like any other when it is cut.
+                raise ProviderFailed(_TOO_LONG)
     except (ProviderFailed, RefusedAddress) as error:
         raise ProviderFailed(f"{urlsplit(address).path}: {error}") from None
     except Exception as error:  # requests, urllib3 and socket each have their own
+        if line.is_cut:
+            raise ProviderFailed(f"{urlsplit(address).path}: {_TOO_LONG}") from None
         raise ProviderFailed(f"{urlsplit(address).path} could not be called: {type(error).__name__}") from error
     if status != 200:
         raise ProviderFailed(f"{urlsplit(address).path} answered with HTTP status {status}")
@@ -136,14 +161,29 @@ def _call(method: str, address: str, **more: Any) -> dict[str, Any]:
     return told
 
 
+@contextmanager
+def _cut_in_time() -> Iterator[transport.Line]:
+    """Cut what this thread reads inside once the time is over: bytes drip in too often for any time-out of a read."""
+    seconds = min(_TOTAL_SECONDS, _ends.get() - time.monotonic())
+    if seconds <= 0:
+        raise ProviderFailed(_TOO_LONG)
+    line = transport.Line()
+    timer = threading.Timer(seconds, line.cut)
+    timer.daemon = True
+    timer.start()
+    transport.use_line(line)
+    try:
+        yield line
+    finally:
+        timer.cancel()
+        transport.use_line(None)
+
+
 def _read(response: Any) -> bytes:
-    """Return the body, decoded. Raises ``ProviderFailed`` where it is too large or takes too long."""
-    ends = time.monotonic() + _TOTAL_SECONDS
+    """Return the body, decoded. Raises ``ProviderFailed`` where it is too large."""
     body = b""
     for chunk in response.iter_content(_CHUNK):
         body += chunk
         if len(body) > LARGEST_ANSWER:
             raise ProviderFailed(f"the answer is larger than {LARGEST_ANSWER} bytes")
-        if time.monotonic() > ends:
-            raise ProviderFailed("the answer took too long")
     return body

@@ -55,7 +55,8 @@ def _answered(request: HttpRequest, view: Any) -> HttpResponse:
 
 def _start(request: HttpRequest) -> HttpResponse:
     try:
-        found = provider.discover()
+        with provider.deadline():
+            found = provider.discover()
     except ProviderFailed as error:
         return _failed(request, "the provider does not answer", error)
     question = {name: secrets.token_urlsafe(32) for name in ("state", "nonce", "verifier")}
@@ -88,7 +89,8 @@ def _callback(request: HttpRequest) -> HttpResponse:
     if "error" in request.GET:
         return _failed(request, "the provider refused it", f"error {request.GET['error'][:100]!r}")
     try:
-        claims = _claims(request, question)
+        with provider.deadline():
+            claims, passed = _claims(request, question)
         user = person.account_of(claims)
         person.admit(user, claims)
     except ProviderFailed as error:
@@ -99,11 +101,14 @@ def _callback(request: HttpRequest) -> HttpResponse:
     except Refused as refusal:
         _record(request, refusal.name, str(refusal))
         return _failed(request, "you have no account here that may enter; ask an administrator", refusal)
-    return _enter(request, user, question["next"])
+    return _enter(request, user, question["next"], passed=settings.OIDC_PROVIDES_MFA and passed)
 
 
-def _claims(request: HttpRequest, question: dict[str, Any]) -> dict[str, Any]:
-    """Return who the provider says it is. Raises ``ProviderFailed`` and ``BadIdToken``."""
+def _claims(request: HttpRequest, question: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+    """Return who the provider says it is, and whether it asked for a second factor, which the ID token alone says.
+
+    Raises ``ProviderFailed`` and ``BadIdToken``.
+    """
     found = provider.discover()
     # RFC 9207: an answer that says whose it is must be of this issuer.
     if request.GET.get("iss", found.issuer) != found.issuer:
@@ -119,20 +124,20 @@ def _claims(request: HttpRequest, question: dict[str, Any]) -> dict[str, Any]:
         client_id=settings.OIDC_CLIENT_ID,
         nonce=question["nonce"],
     )
-    access = answer.get("access_token")
+    access, passed = answer.get("access_token"), person.has_second_factor(claims)
     if person.has_all(claims) or not found.userinfo or not isinstance(access, str):
-        return claims
+        return claims, passed
     more = found.claims_of(access)
     if more.get("sub") != claims["sub"]:
         raise BadIdToken("the user's claims are of another subject")
-    return {**more, **claims}
+    return person.joined(claims, more), passed
 
 
-def _enter(request: HttpRequest, user: User, to: str) -> HttpResponse:
-    if second_factor.is_needed(user) and not settings.OIDC_PROVIDES_MFA:
+def _enter(request: HttpRequest, user: User, to: str, *, passed: bool) -> HttpResponse:
+    if second_factor.is_needed(user) and not passed:
         return HttpResponseRedirect(sign_in.begin(request, user, door="oidc", to=to))
     sign_in.finish(request, user, door="oidc", factor=None)
-    if settings.OIDC_PROVIDES_MFA:
+    if passed:
         request.session[second_factor.MARK] = second_factor.PROVIDER
     return HttpResponseRedirect(to)
 

@@ -41,6 +41,13 @@ MFA = env.choice(
     doc="The console's second factor: `optional` for who sets one up, `required` of everybody. See "
     "[sign-in](how-to/sign-in.md).",
 )
+MFA_ENROLMENT = env.choice(
+    "MFA_ENROLMENT",
+    default="password",
+    options=("password", "code"),
+    doc="What setting one up takes: `password`, nothing more than the login; `code`, also a code that an administrator "
+    "made with `manage.py sign_in enrol`, so that who has stolen a password does not make the factor theirs.",
+)
 TRUSTED_PROXIES = env.integer(
     "TRUSTED_PROXIES",
     default=0,

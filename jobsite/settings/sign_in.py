@@ -48,7 +48,12 @@ OIDC_ROLES = env.mapping(
 OIDC_PROVIDES_MFA = env.flag(
     "OIDC_PROVIDES_MFA",
     default=False,
-    doc="The provider asks for a second factor itself; the console's own is not asked for then.",
+    doc="The provider asks for a second factor itself: where its ID token says so, the console's own is not asked for.",
+)
+OIDC_MFA_WORDS = env.words(
+    "OIDC_MFA_WORDS",
+    default=("mfa",),
+    doc="What the ID token says then: one of these is among its `amr` or is its `acr`.",
 )
 OIDC_SESSION_SECONDS = env.integer(
     "OIDC_SESSION_SECONDS", default=28800, low=60, high=1209600, doc="How long such a session lasts."

@@ -8,7 +8,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from http.server import BaseHTTPRequestHandler
 from typing import Any
@@ -40,6 +40,8 @@ class OpenIdServer:
         self.answer: dict[str, Any] = {}
         self.signs, self.algorithm, self.kid = "main", "RS256", "main"
         self.status, self.padding = 200, 0
+        # How much of an answer goes at once; the rest drips, for ever.
+        self.drips = ""
         self.paths: list[str] = []
         self.asked: dict[str, str] = {}
         self.subject = "subject-1"
@@ -123,11 +125,27 @@ def serving() -> Iterator[tuple[str, list[OpenIdServer]]]:
         def _answer(self, status: int, told: dict[str, Any]) -> None:
             body = json.dumps(told).encode() + b" " * providers[0].padding
             self.send_response(status)
+            if providers[0].drips:
+                self._drip(providers[0].drips)
+                return
             if status == 302:
                 self.send_header("Location", f"{providers[0].issuer}/elsewhere")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
+
+        def _drip(self, part: str) -> None:
+            if part == "head":
+                self.send_header("X-Drip", "x")
+                self.flush_headers()
+            else:
+                self.end_headers()
+            self.close_connection = True
+            pause = threading.Event()
+            with suppress(OSError):
+                while not pause.wait(0.02):
+                    self.wfile.write(b"X-Drip: x\r\n" if part == "head" else b" ")
+                    self.wfile.flush()
 
         def log_message(self, *_: Any) -> None:
             pass

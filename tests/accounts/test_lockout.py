@@ -11,6 +11,7 @@ from django.contrib.auth import hashers
 from django.contrib.auth.models import User
 from django.test import Client
 
+from accounts.models import AuditEntry, FailedLogins
 from accounts.roles import Role
 from tests.accounts.conftest import PASSWORD
 from zementis import authentication
@@ -128,3 +129,29 @@ def test_guesses_of_the_metrics_token_are_held_up_and_the_right_one_is_not(db: N
     guesses = ["a", "b", "c", "d", "e", "f", "sesame"]
     told = [Client().get("/metrics", headers={"Authorization": f"Bearer {guess}"}).status_code for guess in guesses]
     assert told == [401, 401, 401, 401, 401, 429, 200]
+
+
+def test_guesses_of_the_old_password_in_an_open_session_count_with_those_at_the_doors(
+    user_of: Callable[..., User], settings: Any
+) -> None:
+    settings.LOGIN_ATTEMPTS = 2
+    user, client = user_of(Role.VIEWER), Client()
+    client.force_login(user)
+    fresh = "another horse battery"
+
+    def change(old: str) -> Any:
+        sent = {"old_password": old, "new_password1": fresh, "new_password2": fresh}
+        return client.post("/admin/password_change/", sent)
+
+    told = [change(old) for old in ("wrong", "wrong", "wrong", PASSWORD)]
+    assert [answer.status_code for answer in told] == [200, 200, 429, 429]
+    assert 0 < int(told[-1]["Retry-After"]) <= 900 and b"try again in" in told[-1].content
+    user.refresh_from_db()
+    assert (user.check_password(PASSWORD), knock("voltmx", "viewer-user", PASSWORD).status_code) == (True, 429)
+    doors = [entry.details()["changes"]["door"] for entry in AuditEntry.objects.filter(action="login.failed")]
+    assert doors == ["password change"] * 2
+    FailedLogins.objects.all().delete()
+    assert [change("wrong").status_code, change(PASSWORD)["Location"]] == [200, "/admin/password_change/done/"]
+    # The right one forgives, and the new one opens.
+    settings.LOGIN_ATTEMPTS = 1
+    assert knock("voltmx", "viewer-user", fresh).status_code == 200

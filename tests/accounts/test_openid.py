@@ -300,19 +300,73 @@ def test_new_accounts_are_made_where_the_settings_say_so(provider: OpenIdServer,
     assert User.objects.count() == users
 
 
-@pytest.mark.parametrize("trusted", [False, True])
-def test_the_second_factor_is_asked_for_here_unless_the_provider_does(
-    provider: OpenIdServer, ada: User, settings: Any, monkeypatch: pytest.MonkeyPatch, trusted: bool
+# What the ID token says of how somebody signed in, whether the provider is believed, and whether that is enough.
+WORDS: list[tuple[dict[str, Any], bool, bool]] = [
+    ({"amr": ["pwd", "mfa"]}, True, True),
+    ({"acr": "mfa"}, True, True),
+    ({"amr": ["pwd", "mfa"]}, False, False),
+    ({"amr": ["pwd"], "acr": "1"}, True, False),
+    ({"amr": "mfa"}, True, False),
+    ({"amr": [["mfa"], None], "acr": ["mfa"]}, True, False),
+    ({}, True, False),
+]
+
+
+@pytest.mark.parametrize(("said", "trusted", "enough"), WORDS)
+def test_the_second_factor_is_asked_for_here_unless_the_provider_says_that_it_did(
+    provider: OpenIdServer,
+    ada: User,
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    said: dict[str, Any],
+    trusted: bool,
+    enough: bool,
 ) -> None:
     monkeypatch.setattr(second_factor, "time", SimpleNamespace(time=lambda: 2_000_000_010.0))
     settings.MFA, settings.OIDC_PROVIDES_MFA = "required", trusted
+    provider.claims |= said
+    # Not what is asked of the provider beside its ID token.
+    provider.claims["email_verified"], provider.userinfo = None, {"amr": ["mfa"], "email_verified": True}
+    provider.userinfo["email"] = ada.email
     seed = totp.new_seed()
     second_factor.make(ada, Secret.of(seed), step=0)
     client = Client()
     there = sign_in(provider, client)["Location"]
-    assert (there, is_in(client)) == ((INSIDE, True) if trusted else ("/admin/login/code/", False))
-    if not trusted:
+    assert (there, is_in(client)) == ((INSIDE, True) if enough else ("/admin/login/code/", False))
+    if not enough:
         assert client.post(there, {"code": totp.code_at(seed, 2_000_000_010 // 30)})["Location"] == INSIDE
         assert is_in(client)
     settings.OIDC_PROVIDES_MFA = False
-    assert is_in(client) is not trusted
+    assert is_in(client) is not enough
+
+
+def test_an_address_counts_where_whoever_names_it_says_that_it_is_verified(provider: OpenIdServer, ada: User) -> None:
+    other = {"email": "other@example.com", "email_verified": True}
+    mixed: list[tuple[dict[str, Any], dict[str, Any], bool]] = [
+        ({"email": ada.email}, other, False),
+        ({"email": ada.email}, {"email_verified": True}, False),
+        ({"email_verified": True}, {"email": ada.email}, False),
+        ({"email": ada.email, "email_verified": False}, {"email": ada.email, "email_verified": True}, False),
+        ({"email": "other@example.com"}, {"email": ada.email, "email_verified": True}, True),
+    ]
+    told = []
+    for claims, userinfo, _ in mixed:
+        provider.claims, provider.userinfo = claims, userinfo
+        client = Client()
+        sign_in(provider, client)
+        told.append(is_in(client))
+    assert told == [expected for *_, expected in mixed]
+
+
+@pytest.mark.parametrize("part", ["head", "body"])
+def test_an_answer_that_drips_is_cut_in_time(
+    provider: OpenIdServer, db: None, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    monkeypatch.setattr(openid, "_TOTAL_SECONDS", 0.3)
+    provider.drips = part
+    with pytest.raises(openid.ProviderFailed, match="openid-configuration: the answer took too long"):
+        openid.discover()
+    # The time is that of all calls together.
+    with openid.deadline(), pytest.raises(openid.ProviderFailed, match="the answer took too long"):
+        monkeypatch.setattr(openid, "_TOTAL_SECONDS", 60.0)
+        openid.discover()

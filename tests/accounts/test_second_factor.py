@@ -6,6 +6,7 @@ import base64
 import re
 import time
 from collections.abc import Callable
+from io import StringIO
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,9 +15,10 @@ from cryptography.fernet import Fernet
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.test import Client
+from django.utils import timezone
 
 from accounts import second_factor, sign_in, totp
-from accounts.models import AuditEntry, RecoveryCode, SecondFactor
+from accounts.models import AuditEntry, Enrolment, FailedLogins, RecoveryCode, SecondFactor
 from accounts.roles import Role
 from scheduler.secret import Secret
 from tests.accounts.conftest import PASSWORD
@@ -98,6 +100,46 @@ def test_where_it_is_required_the_password_alone_leads_to_setting_one_up(
         ("secondfactor.created", name),
         ("login.succeeded", name),
     ]
+
+
+def enrolment_code(user: User, **options: Any) -> str:
+    out = StringIO()
+    call_command("sign_in", "enrol", user.username, stdout=out, **options)
+    return out.getvalue().strip()
+
+
+@pytest.mark.parametrize("mode", ["required", "optional"])
+def test_where_a_code_is_asked_for_nobody_sets_a_factor_up_with_a_password_alone(
+    settings: Any, clock: Clock, ada: User, user_of: Callable[..., User], mode: str
+) -> None:
+    settings.MFA, settings.MFA_ENROLMENT, settings.LOGIN_ATTEMPTS = mode, "code", 4
+    client, other = Client(), user_of(Role.EDITOR)
+    password(client, ada)
+    address = CODE if mode == "required" else MANAGE
+    page = client.get(address).content.decode()
+    found = re.search(r'<code id="seed">([A-Z2-7 ]+)</code>', page)
+    assert found is not None and 'name="enrolment"' in page
+    right = totp.code_at(found[1].replace(" ", ""), int(clock.now // 30))
+    over, others, old, good = enrolment_code(ada), enrolment_code(other), enrolment_code(ada), enrolment_code(ada)
+    Enrolment.objects.filter(user=ada).update(expires_at=timezone.now())
+    tries = ["", "x", over, others, good]
+    told = [client.post(address, {"code": right, "enrolment": code}).status_code for code in tries]
+    assert (told, SecondFactor.objects.exists(), is_in(client)) == ([200] * 5, False, mode == "optional")
+    # Counted, so that nobody goes on guessing.
+    good = enrolment_code(ada)
+    locked = client.post(address, {"code": right, "enrolment": good})
+    assert (locked.status_code, int(locked["Retry-After"]) > 0, SecondFactor.objects.exists()) == (429, True, False)
+    FailedLogins.objects.all().delete()
+    assert client.post(address, {"code": right, "enrolment": old}).status_code == 200
+    assert not SecondFactor.objects.exists()
+    done = client.post(address, {"code": right, "enrolment": good.lower().replace("-", " ")})
+    assert len(re.findall(r"<code>([A-Z2-7-]{19})</code>", done.content.decode())) == 10
+    assert (is_in(client), Enrolment.objects.filter(user=ada).exists()) == (True, False)
+    with pytest.raises(CommandError, match="the user has a second factor"):
+        enrolment_code(ada)
+    told_of = AuditEntry.objects.filter(target=ada.username, action__startswith="secondfactor.enrolment")
+    assert [entry.by for entry in told_of.order_by("id")][:3] == ["command sign_in enrol"] * 3
+    assert good not in "".join(entry.record for entry in AuditEntry.objects.all())
 
 
 def test_a_session_that_was_made_in_any_other_way_opens_nothing(settings: Any, ada: User) -> None:

@@ -1,4 +1,4 @@
-"""`manage.py sign_in list | link | unlink | reset-second-factor`."""
+"""`manage.py sign_in list | link | unlink | reset-second-factor | enrol`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import IntegrityError, transaction
 
-from accounts import origin
+from accounts import enrolment, origin
 from accounts.models import Identity, SecondFactor
 
 
@@ -28,6 +28,9 @@ class Command(BaseCommand):
         unlink.add_argument("user")
         reset = verbs.add_parser("reset-second-factor", help="Remove the second factor of a user who lost it.")
         reset.add_argument("user")
+        enrol = verbs.add_parser("enrol", help="Print a code with which a user may set up a second factor, once.")
+        enrol.add_argument("user")
+        enrol.add_argument("--hours", type=int, default=72, help="For how long it is good, 1 to 720; 72.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Do it. Raises ``CommandError`` for what is not there."""
@@ -40,6 +43,8 @@ class Command(BaseCommand):
                 raise CommandError(f"there is no user {options['user']}")
             if options["verb"] == "link":
                 self._link(user, options["subject"])
+            elif options["verb"] == "enrol":
+                self._enrol(user, options["hours"])
             else:
                 self._remove(user, options["verb"])
 
@@ -61,6 +66,13 @@ class Command(BaseCommand):
         except IntegrityError:
             raise CommandError("the user or the subject is linked already") from None
         self.stdout.write(f"linked {user.get_username()}")
+
+    def _enrol(self, user: User, hours: int) -> None:
+        if not 1 <= hours <= 720:
+            raise CommandError("--hours is 1 to 720")
+        if SecondFactor.objects.filter(user=user).exists():
+            raise CommandError("the user has a second factor; see reset-second-factor")
+        self.stdout.write(enrolment.issue(user, hours=hours))
 
     def _remove(self, user: User, verb: str) -> None:
         rows = SecondFactor.objects if verb == "reset-second-factor" else Identity.objects
