@@ -250,9 +250,10 @@ def test_a_purge_beside_a_longer_retention_deletes_and_counts_the_same_rows() ->
 
 
 @pytest.mark.parametrize("policy", ["skip", "allow", "queue", "replace"])
-def test_a_thousand_simultaneous_requests_never_violate_the_overlap_policy(
+def test_simultaneous_requests_never_violate_the_overlap_policy(
     policy: str, caplog: pytest.LogCaptureFixture
 ) -> None:
+    # A thousand, from several processes: tests/live/test_run_now_storm.py.
     # A line for each request and each end would take longer than they do.
     caplog.set_level(logging.WARNING, logger="scheduler")
     job = a_job(overlap=policy)
@@ -260,7 +261,7 @@ def test_a_thousand_simultaneous_requests_never_violate_the_overlap_policy(
     def ask_and_work() -> tuple[int, int, int]:
         """Ask for runs, and start and end whatever may start; return how many ran and the most seen at once."""
         ran = most_running = most_open = 0
-        for turn in range(100):
+        for turn in range(25):
             execution = jobs.run_now(job, by="tester")
             assert execution.trigger == Trigger.MANUAL
             if turn % 5 == 4:
@@ -276,7 +277,7 @@ def test_a_thousand_simultaneous_requests_never_violate_the_overlap_policy(
 
     results: list[Any] = together(*[ask_and_work] * 10)
     assert not [result for result in results if isinstance(result, Exception)], results
-    assert Execution.objects.count() == 1000
+    assert Execution.objects.count() == 250
     assert counters(job) == counted(job)
     most_running = max(result[1] for result in results)
     most_open = max(result[2] for result in results)
