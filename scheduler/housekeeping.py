@@ -14,7 +14,7 @@ from collections.abc import Callable
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
-from scheduler import executions, metrics, notices, pauses, processes, receipts, retention
+from scheduler import executions, metrics, notices, pauses, processes, receipts, retention, tallies
 from scheduler.alerts import deliveries, review
 from scheduler.alerts.overdue import Overdue
 from scheduler.answers import Answers
@@ -112,10 +112,15 @@ class Teller(Chores):
 
 
 class Watchman(Chores):
-    """Finds what is overdue or over again, with the database alone."""
+    """Finds what is overdue or over again, and counts what has been, with the database alone."""
 
     def __init__(self) -> None:
-        super().__init__("scheduler-watchman", Chore(2.0, Overdue()), Chore(1.0, review.review))
+        super().__init__(
+            "scheduler-watchman",
+            Chore(2.0, Overdue()),
+            Chore(1.0, review.review),
+            Chore(5.0, lambda: tallies.tally(until=self._stopping.is_set)),
+        )
 
 
 class Courier(Chores):

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 
 from scheduler.admin.base import ConsoleList
 from scheduler.admin.filters import instant_of
-from scheduler.console.window import WIDEST, Window, window
+from scheduler.window import WIDEST, Window, window
 
 
 class ExecutionList(ConsoleList):

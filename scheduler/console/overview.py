@@ -1,41 +1,29 @@
 """What the dashboard shows: how the last day went, what runs now, what comes next, who is alive.
 
-Every question has a bound: counts end at a cap, and the day is read in a window of the newest ids.
+Every question has a bound: counts of what is open end at a cap, and the day is read from the beats' tallies.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import connection
 
-from scheduler import clock
+from scheduler import clock, tallies
 from scheduler.calendars.days import Closure
 from scheduler.console import runs, words
 from scheduler.console.charts import Bar
 from scheduler.console.closures import next_closures
-from scheduler.console.window import Window, window
-from scheduler.models import Execution, JobState, Process, Status, Trigger
+from scheduler.models import Execution, JobState, Process, Status
 
 DAY = timedelta(hours=24)
 CAP = 10_000
-# The dashboard refreshes itself: it reads no more of the day than this, newest first.
-WIDEST = 100_000
 LISTED = 12
 
-_HOURS = """
-SELECT date_trunc('hour', created_at, 'UTC') AS hour, status, count(*)
-  FROM scheduler_execution WHERE id >= %s AND id < %s AND created_at >= %s
- GROUP BY 1, 2
-"""
-_LATENESS = """
-SELECT percentile_cont(0.95) WITHIN GROUP (ORDER BY extract(epoch FROM started_at - scheduled_for))
-  FROM scheduler_execution
- WHERE id >= %s AND id < %s AND created_at >= %s AND attempt = 1 AND trigger = %s AND started_at IS NOT NULL
-"""
 _CAPPED = {
     "scheduled": "SELECT 1 FROM scheduler_jobstate WHERE next_fire_at IS NOT NULL LIMIT %s",
     "queued": "SELECT 1 FROM scheduler_execution WHERE status = 0 LIMIT %s",
@@ -61,11 +49,13 @@ class Capped:
 
 @dataclass(frozen=True)
 class LastDay:
-    """How the runs of the last 24 hours went. ``is_cut``: there were more than one page reads."""
+    """How the runs since ``since``, 24 hours ago, went. ``is_cut``: there are more, which no beat has counted yet."""
 
+    since: datetime
     hours: tuple[Bar, ...]
     counts: Counter[Status]
     p95_lateness: float | None
+    failures: tuple[int, ...]
     is_cut: bool
 
     @property
@@ -108,21 +98,23 @@ class Waiting:
 
 def last_day(now: datetime) -> LastDay:
     """Return how the last 24 hours went, by the hour."""
-    since = (now - DAY).replace(minute=0, second=0, microsecond=0)
-    looked: Window = window(since=since, widest=WIDEST)
-    with connection.cursor() as cursor:
-        cursor.execute(_HOURS, [looked.low, looked.high, since])
-        found = {(hour, Status(status)): count for hour, status, count in cursor.fetchall()}
-        cursor.execute(_LATENESS, [looked.low, looked.high, since, Trigger.SCHEDULE.value])
-        p95 = cursor.fetchone()[0]
-    counts: Counter[Status] = Counter()
-    for (_, status), count in found.items():
-        counts[status] += count
-    hours = tuple(_bar(since + timedelta(hours=offset), found) for offset in range(25))
-    return LastDay(hours, counts, None if p95 is None else float(p95), looked.is_cut)
+    since = tallies.begin(now - DAY)
+    figures = tallies.read(since)
+    found: Counter[tuple[datetime, Status]] = Counter()
+    for begun, slot in figures.slots.items():
+        for status, count in slot.counts.items():
+            found[_hour(begun), status] += count
+    hours = tuple(_bar(_hour(since) + timedelta(hours=offset), found) for offset in range(25))
+    total = figures.total
+    p95 = tallies.percentile(total.lateness, 0.95)
+    return LastDay(since, hours, total.counts, p95, tuple(total.failures), figures.is_cut)
 
 
-def _bar(hour: datetime, found: dict[tuple[datetime, Status], int]) -> Bar:
+def _hour(instant: datetime) -> datetime:
+    return instant.replace(minute=0, second=0, microsecond=0)
+
+
+def _bar(hour: datetime, found: Mapping[tuple[datetime, Status], int]) -> Bar:
     by_tone = {words.TONES[status]: found.get((hour, status), 0) for status in Status}
     parts = {tone: by_tone[tone] for tone in _STACK}
     told = ", ".join(f"{count} {tone}" for tone, count in parts.items() if count) or "nothing"
@@ -162,11 +154,10 @@ def coming(now: datetime) -> list[tuple[JobState, Closure | None]]:
     return [(state, closures.get(state.job_id)) for state in states]
 
 
-def failures(now: datetime) -> list[Execution]:
-    """Return the newest failed runs of the last 24 hours, as far as the window reaches."""
-    looked = window(since=now - DAY, widest=WIDEST)
-    failed = Execution.objects.filter(pk__gte=looked.low, pk__lt=looked.high, status=Status.FAILED)
-    return list(failed.select_related("job").order_by("-pk")[:LISTED])
+def failures(day: LastDay) -> list[Execution]:
+    """Return the newest failed runs of the day."""
+    found = Execution.objects.filter(pk__in=day.failures, status=Status.FAILED)
+    return list(found.select_related("job").order_by("-pk")[:LISTED])
 
 
 def queues(processes: list[Process]) -> list[Waiting]:
@@ -184,16 +175,17 @@ def queues(processes: list[Process]) -> list[Waiting]:
 def overview() -> dict[str, Any]:
     """Return everything that the dashboard shows."""
     now = clock.now().astimezone(UTC)
+    day = last_day(now)
     alive = list(Process.objects.alive().order_by("kind", "name")[:50])
     return {
         "now": now,
-        "day": last_day(now),
+        "day": day,
         "scheduled": capped("scheduled"),
         "queued": capped("queued"),
         "running_count": capped("running"),
         "running": running(now),
         "coming": coming(now),
-        "failures": failures(now),
+        "failures": failures(day),
         "processes": alive,
         "beats": sum(process.kind == Process.Kind.BEAT for process in alive),
         "workers": sum(process.kind == Process.Kind.WORKER for process in alive),

@@ -4,7 +4,7 @@ from scheduler.models.alert import AlertRule, Channel, Condition, Delivery, Inci
 from scheduler.models.calendar import Calendar
 from scheduler.models.change import JobChange
 from scheduler.models.execution import Attempt, Execution, Payload, Reason, Status, Trigger
-from scheduler.models.figures import JobDay
+from scheduler.models.figures import JobDay, Tally
 from scheduler.models.job import Job, JobCounter, JobState
 from scheduler.models.limit import Limit
 from scheduler.models.metric import Metric
@@ -41,5 +41,6 @@ __all__ = [
     "Removal",
     "RetentionChange",
     "Status",
+    "Tally",
     "Trigger",
 ]

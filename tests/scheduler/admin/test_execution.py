@@ -9,9 +9,9 @@ from django.test.utils import CaptureQueriesContext
 
 from scheduler import endings, jobs
 from scheduler.admin import execution_list
-from scheduler.console.window import Window, first_id_since, window
 from scheduler.job_types import Outcome
 from scheduler.models import Execution, Job, Status
+from scheduler.window import Window, first_id_since, window
 from tests.scheduler.admin.pages import act, said, text, url
 from tests.scheduler.factories import a_job, started
 
