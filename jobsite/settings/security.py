@@ -109,7 +109,8 @@ WEB_CONNECTIONS = env.integer(
     default=1000,
     low=20,
     high=50000,
-    doc="Connections at once. Where all are taken, the oldest with an unfinished head gives way.",
+    doc="Connections at once. Where all are taken, one of the address that has most gives way, or else the oldest with "
+    "an unfinished head.",
 )
 # A client that is slow holds no thread meanwhile.
 HEAD_SECONDS = env.integer(
@@ -128,5 +129,6 @@ UPLOADS_LIMIT_BYTES = env.integer(
     default=512 << 20,
     low=1 << 20,
     high=1 << 40,
-    doc="Requests that are arriving, all together, in memory and in temporary files; one more is told 503.",
+    doc="Requests that are arriving, all together, in memory and in temporary files; beyond it the address that holds "
+    "most is told 503.",
 )

@@ -10,6 +10,7 @@ from typing import Any
 from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers.gthread import TConn
 
+from jobsite.web import shares
 from jobsite.web.arrival import Arrival
 from jobsite.web.spool import Spool
 
@@ -115,6 +116,7 @@ class Connection(TConn):  # type: ignore[misc]
     def __init__(self, worker: Any, connected: socket.socket, client: Any, server: Any) -> None:
         super().__init__(worker.cfg, Outgoing(connected), client, server)
         self._worker = worker
+        self.source = shares.source_of(client)
         self.arrival: Arrival | None = None
         self.held = 0
         self.deadline = 0.0

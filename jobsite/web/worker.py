@@ -11,7 +11,7 @@ from __future__ import annotations
 import errno
 import selectors
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
@@ -22,6 +22,7 @@ from gunicorn import http
 from gunicorn.workers.gthread import ThreadWorker
 
 from accounts.request_limits import FORM_BYTES
+from jobsite.web import shares
 from jobsite.web.arrival import Arrival
 from jobsite.web.connection import Arrived, Connection
 
@@ -44,11 +45,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self._answers: OrderedDict[Connection, None] = OrderedDict()
         self._lingering: OrderedDict[Connection, None] = OrderedDict()
         self._held = 0
+        self._held_by: Counter[str] = Counter()
 
     # -- Requests ----------------------------------------------------------------------------------------------------
 
     def accept(self, listener: Any) -> None:
-        """Take a client in; where all places are taken, the oldest with an unfinished head gives way."""
+        """Take a client in; where all places are taken, another gives way."""
         try:
             connected, client = listener.accept()
         except OSError as error:
@@ -56,9 +58,18 @@ class Worker(ThreadWorker):  # type: ignore[misc]
                 raise
             return
         self.nr_conns += 1
-        if self.nr_conns >= self.worker_connections and self._heads:
-            self._drop(next(iter(self._heads)))
+        if self.nr_conns >= self.worker_connections:
+            self._make_room()
         self.enqueue_req(Connection(self, connected, client, listener.getsockname()))
+
+    def _make_room(self) -> None:
+        """Drop one connection: of the address that has too many, whatever it is about; else the oldest with a head."""
+        waiting = (self._heads, self._bodies, self._answers)
+        source = shares.greedy((conn for each in waiting for conn in each), limit=self.worker_connections)
+        of_source = (conn for each in waiting for conn in each if conn.source == source)
+        oldest = next(of_source if source else iter(self._heads), None)
+        if oldest is not None:
+            self._drop(oldest)
 
     def enqueue_req(self, conn: Connection) -> None:
         """Wait for the connection's next request; gunicorn calls this where something of it may be here."""
@@ -107,9 +118,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         elif ended:
             arrival.whole = False
             self._hand_over(conn)
-        elif self._held > settings.UPLOADS_LIMIT_BYTES:
-            self.log.warning("More than %d bytes of requests wait: one is refused.", settings.UPLOADS_LIMIT_BYTES)
-            self._refuse(conn, "503 Service Unavailable")
+        elif self._held > settings.UPLOADS_LIMIT_BYTES and self._refuse_one(conn) is conn:
+            return
         elif not arrival.in_head and conn in self._heads:
             del self._heads[conn]
             conn.deadline = time.monotonic() + settings.UPLOAD_SECONDS
@@ -117,6 +127,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             if arrival.expects_continue:
                 with suppress(OSError):
                     conn.sock.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def _refuse_one(self, conn: Connection) -> Connection:
+        """Refuse a request, ``conn``'s or one of whoever holds most, and return whose."""
+        self.log.warning("More than %d bytes of requests wait: one is refused.", settings.UPLOADS_LIMIT_BYTES)
+        arriving = [*self._heads, *self._bodies]
+        found = shares.largest(arriving, than=conn, held=self._held_by)
+        self._refuse(found, "503 Service Unavailable")
+        return found
 
     def _hand_over(self, conn: Connection, *, late: bool = False) -> None:
         """Let a thread answer the request."""
@@ -247,6 +265,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def _account(self, conn: Connection, held: int) -> None:
         self._held += held - conn.held
+        if conn.source:
+            self._held_by[conn.source] += held - conn.held
+            if not self._held_by[conn.source]:
+                del self._held_by[conn.source]
         conn.held = held
 
     def _guarded(self, act: Callable[[Connection], None], conn: Connection) -> Callable[[Any], None]:

@@ -7,6 +7,7 @@ import json
 import select
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import IO, Any
 from urllib.parse import urlsplit
 
@@ -30,9 +31,10 @@ PATIENCE = 60
 class Peer:
     """A connection on which nothing is sent or read but what a test says."""
 
-    def __init__(self, address: str, sent: bytes) -> None:
-        parts = urlsplit(address)
-        self.socket = socket.create_connection((str(parts.hostname), int(parts.port or 0)), timeout=PATIENCE)
+    def __init__(self, address: str, sent: bytes, *, source: str = "127.0.0.1") -> None:
+        place = urlsplit(address)
+        server = (str(place.hostname), int(place.port or 0))
+        self.socket = socket.create_connection(server, timeout=PATIENCE, source_address=(source, 0))
         self.socket.sendall(sent)
 
     def answer(self) -> tuple[int, bytes]:
@@ -161,3 +163,36 @@ def _continued(address: str) -> tuple[bytes, int]:
     told = peer.socket.recv(25)
     peer.socket.sendall(body)
     return told[:21], peer.answer()[0]
+
+
+def body_of(name: str = USER) -> bytes:
+    return f"userid={name}&password={PASSWORD.replace(' ', '+')}".encode()
+
+
+@pytest.mark.usefixtures("user")
+def test_one_address_takes_neither_all_connections_nor_all_room_from_the_others(processes: Processes) -> None:
+    patient = {"HEAD_SECONDS": "600", "UPLOAD_SECONDS": "600", "DOWNLOAD_SECONDS": "600"}
+    limits = {"WEB_CONNECTIONS": "40", "UPLOADS_LIMIT_BYTES": str(1 << 20)}
+    _server, address = processes.web(**patient, **limits)
+    form = ("Content-Type: application/x-www-form-urlencoded", "Connection: close", f"Content-Length: {len(body_of())}")
+    # Somebody is sending a login when another address takes whatever it can, with bodies that do not end.
+    innocent = Peer(address, head(LOGIN, *form) + body_of()[:5], source="127.0.0.3")
+    greedy = [Peer(address, head(LOGIN, "Content-Length: 1000") + b"userid=", source="127.0.0.2") for _ in range(60)]
+    assert [log_in(address) for _ in range(3)] == [200] * 3
+    innocent.socket.sendall(body_of()[5:])
+    assert innocent.answer()[0] == 200
+    # The oldest of the greedy one's gave way: 60 and some others do not go into 40.
+    with suppress(ConnectionResetError):
+        assert greedy[0].socket.recv(1) == b""
+    for peer in greedy:
+        peer.socket.close()
+    # And so with the room for what arrives.
+    full = [Peer(address, head(LOGIN, "Content-Length: 900000") + b"x" * 450_000, source="127.0.0.2") for _ in range(2)]
+    large = head(OBJECTS, "Connection: close", "Content-Length: 300000") + b"{" * 299_999
+    other = Peer(address, large, source="127.0.0.3")
+    answered, _, _ = select.select([peer.socket for peer in full], [], [], PATIENCE)
+    assert [peer.answer()[0] for peer in full if peer.socket in answered] == [503]
+    other.socket.sendall(b"}")
+    assert other.answer()[0] == 401
+    for peer in full:
+        peer.socket.close()
