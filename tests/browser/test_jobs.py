@@ -5,7 +5,8 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.pages import JOBS, YEARLY, card, create, open_job, run_now, service_arguments, tile
+from tests.browser.axe import violations
+from tests.browser.pages import JOBS, YEARLY, card, create, newest_run, open_job, run_now, service_arguments, tile
 from tests.browser.stack import PASSWORD, USER, Stack
 
 # One process has the stack and the browser.
@@ -120,20 +121,36 @@ def test_the_list_is_searched_as_one_types(page: Page, stack: Stack) -> None:
     expect(rows).to_have_count(1)
 
 
-def test_jobs_are_paused_and_resumed_in_bulk(page: Page, stack: Stack) -> None:
+def test_jobs_are_paused_resumed_run_and_deleted_in_bulk(page: Page, stack: Stack) -> None:
     for name in ("bulk-one", "bulk-two"):
         stack.add_service_job(name, service="demo", operation="echo")
     page.goto(JOBS)
     page.locator("#searchbar").press_sequentially("bulk")
     rows = page.locator("#result_list tr.data-row")
     expect(rows).to_have_count(2)
-    for action, paused in (("Deactivate", 2), ("Activate", 0)):
+
+    def do(action: str) -> None:
         page.locator("#action-toggle").check()
         expect(page.locator(".action-counter")).to_contain_text("2 of 2 selected")
         page.get_by_label("Select action to run").select_option(label=action)
         page.get_by_role("button", name="Run", exact=True).click()
+
+    for action, paused in (("Deactivate", 2), ("Activate", 0)):
+        do(action)
         expect(page.get_by_text(f"{action}d: bulk-one")).to_be_visible()
         expect(rows.filter(has_text="paused")).to_have_count(paused)
+    do("Run now")
+    expect(page.get_by_text("Asked for a run: bulk-one")).to_be_visible()
+    open_job(page, "bulk-two")
+    newest_run(page).click()
+    expect(tile(page, "Status")).to_contain_text("succeeded")
+    page.goto(f"{JOBS}?q=bulk")
+    do("Delete selected jobs")
+    expect(page.get_by_text("bulk-one").first).to_be_visible()
+    assert violations(page) == []
+    page.get_by_role("button", name=re.compile("sure")).click()
+    expect(page.get_by_text("Successfully deleted 2 jobs")).to_be_visible()
+    expect(rows).to_have_count(0)
 
 
 def test_what_happened_at_an_instant_is_looked_up(page: Page, stack: Stack) -> None:

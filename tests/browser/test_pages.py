@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Browser, Page, StorageState, expect
 
+from tests.browser.axe import violations
 from tests.browser.pages import PAGES, PHONE, create, open_job, run_now, service_arguments, tile
 from tests.browser.stack import Stack
 
@@ -60,20 +60,6 @@ def places(browser: Browser, stack: Stack, login: StorageState, planted: dict[st
     found["plot"] = f"/admin/zementis/inferencepage/execution/{run[1]}/"
     yield found
     context.close()
-
-
-def violations(page: Page) -> list[str]:
-    """What axe finds that is serious or critical, by rule and place."""
-    # They are replaced, and named, a moment after the page was loaded.
-    expect(page.locator("select.admin-autocomplete:not(.select2-hidden-accessible)")).to_have_count(0)
-    expect(page.locator(".select2-selection:not([aria-label])")).to_have_count(0)
-    answer = Axe().run(page).response
-    return [
-        f"{violation['id']}: {node['target']} {node['html'][:200]}"
-        for violation in answer["violations"]
-        if violation["impact"] in {"serious", "critical"}
-        for node in violation["nodes"]
-    ]
 
 
 @pytest.mark.parametrize("name", [*PAGES, *PLACES, *PLANTED])
