@@ -7,7 +7,8 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from scheduler.quartz import InvalidExpression
-from scheduler.schedule_text import ScheduleExpression, describe_schedule, parse_schedule
+from scheduler.schedule import Schedule
+from scheduler.schedule_text import describe_schedule, parse_schedule
 
 MAX_COUNT = 100
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - wall time
@@ -49,24 +50,34 @@ class SchedulePreview:
         return all(fire.utc is None for fire in self.fires)
 
 
-def preview(text: str, zone_name: str, count: int, *, now: datetime) -> SchedulePreview:
-    """The next `count` fires, 1 to MAX_COUNT, of a text after `now`, an aware datetime.
+def preview(
+    text: str,
+    zone_name: str,
+    count: int,
+    *,
+    now: datetime,
+    starts_at: datetime | None = None,
+    ends_at: datetime | None = None,
+) -> SchedulePreview:
+    """The next `count` fires, 1 to MAX_COUNT, of a text after `now`, an aware datetime, from a start on, before an end.
 
     Raises ValueError for a count out of range, a naive `now` or an unknown zone; a text that cannot be read is told
     in the answer.
     """
     if not 1 <= count <= MAX_COUNT:
         raise ValueError(f"count must be between 1 and {MAX_COUNT}, not {count}")
-    zone = zone_named(zone_name)
+    zone_named(zone_name)
     try:
-        expression = parse_schedule(text)
+        parse_schedule(text)
         description = describe_schedule(text)
     except InvalidExpression as refusal:
         return SchedulePreview(valid=False, reason=str(refusal), description="", fires=())
-    fires = tuple(_upcoming(expression, zone, count, now))
+    schedule = Schedule(text, zone_name, starts_at=starts_at, ends_at=ends_at)
+    fires = tuple(upcoming(schedule, count, after=now))
     found = SchedulePreview(valid=True, reason="", description=description, fires=fires)
     if found.never_fires:
-        reason = f"it never fires after {now.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+        between = " and within its start and end" if starts_at or ends_at else ""
+        reason = f"it never fires after {now.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC{between}"
         return SchedulePreview(valid=True, reason=reason, description=description, fires=fires)
     return found
 
@@ -82,15 +93,24 @@ def zone_named(name: str) -> ZoneInfo:
         raise ValueError(f"{name[:64]!r} is not a time zone; use an IANA name such as Europe/Berlin") from None
 
 
-def _upcoming(expression: ScheduleExpression, zone: ZoneInfo, count: int, now: datetime) -> Iterator[PreviewedFire]:
-    """Fires and lost times in order: a time is lost where it matches, lies between two fires and is neither."""
+def upcoming(schedule: Schedule, count: int, *, after: datetime) -> Iterator[PreviewedFire]:
+    """The next `count` fires of a schedule that can be read, and lost times between them, in order.
+
+    A time is lost where it matches, lies between two fires, or a bound and a fire, and is neither.
+    """
+    zone = zone_named(schedule.zone)
     lost = 0
-    instant: datetime = now
-    wall = _wall(now.astimezone(zone))
+    instant = after
+    wall = _wall(after.astimezone(zone))
+    if schedule.starts_at is not None and schedule.starts_at > after:
+        wall = _wall(schedule.starts_at.astimezone(zone)) - 1
+    end = None if schedule.ends_at is None else _wall(schedule.ends_at.astimezone(zone))
+    expression = None if schedule.expression is None else parse_schedule(schedule.expression)
     for _ in range(count):
-        fire = expression.next_after(instant, zone)
-        until = None if fire is None else _wall(fire)
-        while lost < count and (passed := expression.next_wall(wall + 1)) is not None:
+        following = schedule.next_after(instant)
+        fire = None if following is None else following.astimezone(zone)
+        until = end if fire is None else _wall(fire)
+        while expression is not None and lost < count and (passed := expression.next_wall(wall + 1)) is not None:
             if until is not None and passed >= until:
                 break
             yield PreviewedFire(utc=None, local=_EPOCH + timedelta(seconds=passed), note=Note.LOST)

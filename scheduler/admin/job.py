@@ -247,8 +247,7 @@ class JobAdmin(ConsoleAdmin):
         if not self.has_view_permission(request) and not self.has_add_permission(request):
             raise PermissionDenied
         chosen = [int(key) for key in request.GET.getlist("calendars")[:100] if key.isdecimal() and len(key) < 19]
-        expression, zone = request.GET.get("expression", ""), request.GET.get("zone", "")
-        found = previews.look_at(expression, zone, now=clock.now(), calendars=chosen)
+        found = previews.look_at(request.GET.dict(), now=clock.now(), calendars=chosen)
         return TemplateResponse(request, "scheduler/admin/preview.html", found)
 
     def why_view(self, request: HttpRequest, pk: int) -> HttpResponse:

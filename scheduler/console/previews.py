@@ -2,51 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
+from django.utils.dateparse import parse_datetime
+
 from scheduler.calendars import store
-from scheduler.calendars.days import Closed
-from scheduler.console.closures import closure
-from scheduler.preview import Note, PreviewedFire, preview
+from scheduler.console import words
+from scheduler.console.fires import next_fires
+from scheduler.exceptions import InvalidSchedule
 from scheduler.quartz import MAX_LENGTH
+from scheduler.schedule import Schedule
 
 FIRES = 8
-NOTES = {Note.LOST: "passed over: the clock jumps", Note.SECOND_PASS: "the second time the clock shows it"}
+_BOUNDS = ("run_at", "starts_at", "ends_at")
 
 
-@dataclass(frozen=True)
-class Shown:
-    """A coming fire on the clock of its zone, and what a change of that clock does to it."""
+def look_at(typed: Mapping[str, str], *, now: datetime, calendars: Sequence[int] = ()) -> dict[str, Any]:
+    """Return what to show beneath a form's schedule: ``problem``, or ``found`` with its description and fires.
 
-    shown: str
-    note: str
-
-
-def look_at(expression: str, zone: str, *, now: datetime, calendars: Sequence[int] = ()) -> dict[str, Any]:
-    """Return what to show beneath an expression: ``problem``, or ``found`` with its description and fires.
-
-    Fires on the days of ``calendars`` say so.
+    ``typed`` holds its fields as text, instants in UTC with day and time apart by a space. Fires on the days of
+    ``calendars`` say so. While nothing is typed that says when to fire, nothing is shown.
     """
-    if not expression.strip():
-        return {"problem": "", "found": None}
+    expression = typed.get("expression", "").strip()
     try:
-        found = preview(expression[: MAX_LENGTH + 1], zone, FIRES, now=now)
-    except ValueError as refusal:
-        return {"problem": str(refusal)}
-    if not found.valid:
-        return {"problem": found.reason}
-    closed = store.closed(calendars[: store.MOST_PER_JOB], zone)
-    fires = [_shown(fire, closed) for fire in found.fires]
-    return {"problem": "", "found": {"description": found.description, "reason": found.reason, "fires": fires}}
+        instants = {name: _instant(name, typed.get(name, "")) for name in _BOUNDS}
+        if not expression and instants["run_at"] is None:
+            return {"problem": "", "found": None}
+        schedule = Schedule(expression[: MAX_LENGTH + 1] or None, typed.get("zone", ""), **instants)
+        schedule.check()
+    except InvalidSchedule as refusal:
+        return {"problem": refusal.problem}
+    closed = store.closed(calendars[: store.MOST_PER_JOB], schedule.zone)
+    fires = next_fires(schedule, after=now, limit=FIRES, closed=closed)
+    reason = "" if any(fire.at for fire in fires) else _never(schedule, now)
+    description = words.expression_in_words(expression) if expression else f"Once, at {words.instant(schedule.run_at)}"
+    return {"problem": "", "found": {"description": description, "reason": reason, "fires": fires}}
 
 
-def _shown(fire: PreviewedFire, closed: Closed | None) -> Shown:
-    notes = [NOTES.get(fire.note, "")] if fire.note else []
-    why = closure(closed, fire.utc) if fire.utc is not None else None
-    if why is not None:
-        notes.append(f"does not run: {why}")
-    offset = f" {fire.local:%z}" if fire.utc is not None else ""
-    return Shown(f"{fire.local:%a %Y-%m-%d %H:%M:%S}{offset}", "; ".join(notes))
+def _instant(name: str, text: str) -> datetime | None:
+    """Return what a day and a time say; a day alone is half typed, and says nothing yet."""
+    day, _, time = text.strip().partition(" ")
+    if not day or not time:
+        return None
+    try:
+        value = parse_datetime(f"{day} {time.strip()}")
+    except ValueError:
+        value = None
+    if value is None:
+        raise InvalidSchedule(name, f"{name.replace('_', ' ')}: {text[:40]!r} is no day and time")
+    return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+def _never(schedule: Schedule, now: datetime) -> str:
+    bounded = " between its start and its end" if schedule.starts_at or schedule.ends_at else ""
+    return f"it never fires after {words.instant(now)}{bounded}"

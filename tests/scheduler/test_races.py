@@ -250,9 +250,7 @@ def test_a_purge_beside_a_longer_retention_deletes_and_counts_the_same_rows() ->
 
 
 @pytest.mark.parametrize("policy", ["skip", "allow", "queue", "replace"])
-def test_simultaneous_requests_never_violate_the_overlap_policy(
-    policy: str, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_simultaneous_requests_never_violate_the_overlap_policy(policy: str, caplog: pytest.LogCaptureFixture) -> None:
     # A thousand, from several processes: tests/live/test_run_now_storm.py.
     # A line for each request and each end would take longer than they do.
     caplog.set_level(logging.WARNING, logger="scheduler")

@@ -49,12 +49,19 @@
     const expression = document.getElementById(place.dataset.expression);
     const zone = document.getElementById(place.dataset.zone);
     const calendars = document.getElementById(place.dataset.calendars);
+    const instants = ["run_at", "starts_at", "ends_at"].map((name) => [
+      name,
+      [0, 1].map((part) => document.getElementById(`id_${name}_${part}`)),
+    ]);
     let timer = 0;
     let asked = 0;
     const look = async () => {
       asked += 1;
       const mine = asked;
       const query = new URLSearchParams({ expression: expression.value, zone: zone.value });
+      for (const [name, [day, time]] of instants) {
+        if (day && time && (day.value || time.value)) query.set(name, `${day.value} ${time.value}`);
+      }
       for (const chosen of calendars ? calendars.selectedOptions : []) query.append("calendars", chosen.value);
       try {
         const answer = await fetch(`${place.dataset.preview}?${query}`, { redirect: "error" });
@@ -70,7 +77,12 @@
     expression.addEventListener("input", later);
     zone.addEventListener("input", later);
     if (calendars) calendars.addEventListener("change", later);
-    if (expression.value) look();
+    const typed = instants.flatMap(([, parts]) => parts).filter((part) => part);
+    for (const part of typed) {
+      // The calendar beside it writes into it without an event, and then puts the focus there.
+      for (const event of ["input", "change", "focus"]) part.addEventListener(event, later);
+    }
+    if (expression.value || typed.some((part) => part.value)) look();
   }
 
   function examples(all) {

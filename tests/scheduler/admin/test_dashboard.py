@@ -79,6 +79,40 @@ def test_a_preview_tells_what_is_wrong(viewer: Client, asked: dict[str, str], sa
     assert "<Mars>" not in text(answer)
 
 
+@pytest.mark.parametrize(
+    ("typed", "first", "fires"),
+    [
+        ({"starts_at": "2090-01-02 00:00"}, "Mon 2091-01-01 09:00:00 +0000", 8),
+        ({"starts_at": "2090-01-01 09:00:00", "ends_at": "2092-01-01 09:00:00"}, "Sun 2090-01-01 09:00:00 +0000", 2),
+        ({"starts_at": "2090-01-02"}, None, 8),
+        ({"expression": "", "run_at": "2090-05-06 07:08:09"}, "Sat 2090-05-06 07:08:09 +0000", 1),
+    ],
+)
+def test_a_preview_heeds_start_end_and_the_one_instant(
+    viewer: Client, typed: dict[str, str], first: str | None, fires: int
+) -> None:
+    page = text(viewer.get(url(PREVIEW), {"expression": "0 0 9 1 1 ?", "zone": "UTC", **typed}))
+    assert page.count("<li") == fires
+    assert first is None or first in page[: page.index("</li>")]
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ({"starts_at": "2090-01-02 00:00", "ends_at": "2090-01-03 00:00"}, "between its start and its end."),
+        ({"starts_at": "2090-01-02 00:00", "ends_at": "2090-01-01 00:00"}, "The end must lie after the start"),
+        ({"run_at": "2090-01-02 00:00"}, "either an expression or one instant"),
+        ({"starts_at": "2090-02-30 00:00"}, "starts at: &#x27;2090-02-30 00:00&#x27; is no day and time"),
+        ({"ends_at": "<b> </b>"}, "is no day and time"),
+        ({"ends_at": "9999-12-31 23:59:59"}, "At 09:00"),
+    ],
+)
+def test_a_preview_tells_what_is_wrong_with_the_instants(viewer: Client, typed: dict[str, str], told: str) -> None:
+    answer = viewer.get(url(PREVIEW), {"expression": "0 0 9 1 1 ?", "zone": "UTC", **typed})
+    assert (answer.status_code, told.lower() in text(answer).lower()) == (200, True)
+    assert "<b>" not in text(answer)
+
+
 def test_a_preview_of_nothing_is_empty(viewer: Client) -> None:
     assert text(viewer.get(url(PREVIEW))).strip() == ""
 

@@ -51,6 +51,39 @@ def test_a_clock_change_between_fires_is_marked() -> None:
     assert [(fire.at.hour, fire.change) for fire in found] == [(11, ""), (10, "clock forward 60 min"), (10, "")]
 
 
+def test_fires_that_a_clock_change_swallows_or_doubles_are_marked() -> None:
+    night = Schedule(expression="0 30 2 * * ?", zone="Europe/Berlin")
+    spring = next_fires(night, after=datetime(2027, 3, 27, 12, tzinfo=UTC), limit=1)
+    autumn = next_fires(night, after=datetime(2026, 10, 24, 12, tzinfo=UTC), limit=1)
+    assert [(fire.shown, fire.at, fire.change) for fire in (*spring, *autumn)] == [
+        ("Sun 2027-03-28 02:30:00", None, "passed over: the clock jumps"),
+        ("Mon 2027-03-29 02:30:00 +0200", datetime(2027, 3, 29, 0, 30, tzinfo=UTC), "clock forward 60 min"),
+        (
+            "Sun 2026-10-25 02:30:00 +0100",
+            datetime(2026, 10, 25, 1, 30, tzinfo=UTC),
+            "the second time the clock shows it",
+        ),
+    ]
+
+
+def test_a_swallowed_fire_is_on_the_page_and_has_no_time_here(boss: Client) -> None:
+    job = a_job(expression="0 30 2 ? 3 SUN", zone="Europe/Berlin")
+    page = text(boss.get(url(PAGE, job.pk)))
+    assert "passed over: the clock jumps" in page
+    assert "does not fire" in page
+
+
+def test_a_start_and_an_end_hold_for_swallowed_fires_too() -> None:
+    night = Schedule(
+        expression="0 30 2 * * ?",
+        zone="Europe/Berlin",
+        starts_at=datetime(2027, 3, 28, 2, tzinfo=UTC),
+        ends_at=datetime(2027, 3, 30, tzinfo=UTC),
+    )
+    found = next_fires(night, after=datetime(2027, 3, 1, tzinfo=UTC), limit=5)
+    assert [fire.shown for fire in found] == ["Mon 2027-03-29 02:30:00 +0200"]
+
+
 def test_no_more_fires_than_there_are() -> None:
     at = datetime(2090, 1, 1, tzinfo=UTC)
     found = next_fires(Schedule(run_at=at), after=datetime(2027, 1, 1, tzinfo=UTC), limit=10)
