@@ -21,7 +21,7 @@ from scheduler.claimer import BurstClaimer, Claimer
 from scheduler.connections import first_line, gave_way, lose_idle_transactions
 from scheduler.housekeeping import STOP_SECONDS, Cleaner, Housekeeper
 from scheduler.jobs import CHANNEL
-from scheduler.reach import Reach
+from scheduler.reach import EVERYTHING_SECONDS, Reach
 from scheduler.stock import StockEntries
 
 logger = logging.getLogger(__name__)
@@ -32,6 +32,12 @@ LONGEST_WAIT_SECONDS = 1.0
 GATHER_SECONDS = 0.05
 # While another beat holds what is due: look again after this.
 BUSY_WAIT_SECONDS = 0.05
+
+_NEXT = """
+SELECT extract(epoch FROM min(next_fire_at) - clock_timestamp())::float8, extract(epoch FROM clock_timestamp())::float8
+  FROM scheduler_jobstate
+ WHERE next_fire_at > now() - make_interval(secs => %s)
+"""
 
 
 class Listener:
@@ -115,13 +121,21 @@ class JobScheduler(Scheduler):  # type: ignore[misc]
 
     def _pause(self, claimed: int) -> float:
         """Return the seconds until the next due instant by the database's clock, within bounds."""
+        look = self._claimer.last
+        back = self._reach.seconds()
+        if look is not None:
+            # Of one look, and never further back: it costs what the look does.
+            back = min(back, look.back)
+        began = time.monotonic()
         with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT extract(epoch FROM min(next_fire_at) - clock_timestamp())::float8 FROM scheduler_jobstate"
-                " WHERE next_fire_at > now() - make_interval(secs => %s)",
-                [self._reach.seconds()],
-            )
-            left = cursor.fetchone()[0]
+            cursor.execute(_NEXT, [back])
+            left, shown = cursor.fetchone()
+        took = time.monotonic() - began
+        self._reach.told(shown, took=took)
+        if look is not None and back >= EVERYTHING_SECONDS:
+            self._reach.looked(look, took=took)
+        if self._reach.held():
+            left = min(left or 0.0, 0.0)
         if left is None or left > LONGEST_WAIT_SECONDS:
             return LONGEST_WAIT_SECONDS
         if left <= 0 and not claimed:

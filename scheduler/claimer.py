@@ -17,7 +17,8 @@ from django.db.backends.postgresql.base import ServerBindingCursor
 
 from scheduler import claims, messages
 from scheduler.connections import LOCK_TIMEOUT, PREPARE_AFTER, first_line, gave_way
-from scheduler.reach import Reach
+from scheduler.held import still_due
+from scheduler.reach import MOST_HELD, Look, Reach
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +29,8 @@ class Claimer:
     def __init__(self, *, batch: int, reach: Reach | None = None) -> None:
         self.batch = batch
         self.reach = reach or Reach()
+        # The last look, which the pause after it is counted with.
+        self.last: Look | None = None
         self._prepared: object | None = None
         # Jobs to look past; None: nobody is known to hold anything of a job, and claims need not ask.
         self._past: set[int] | None = None
@@ -40,19 +43,33 @@ class Claimer:
         Raises what the database raises; Redis being away is no error, since the sweep publishes later.
         """
         self.prepare()
-        began, back = time.monotonic(), self.reach.seconds()
+        look = self.last = self.reach.look()
         try:
-            claimed = claims.claim(limit=self.batch, past=self._past, back=back)
+            claimed = claims.claim(limit=self.batch, past=self._past, back=look.back, known=look.held)
         except DatabaseError as error:
             if gave_way(error):
                 self._past = set()
             raise
-        self.reach.looked(back, began=began, took=claimed.look_seconds)
+        self.reach.looked(look, took=claimed.look_seconds)
+        if claimed.freed:
+            self.reach.freed(look)
         messages.publish(claimed.hints)
         jobs = claimed.jobs if self._past is None else self._looked(self._past, claimed)
         if jobs < self.batch and not claimed.left:
-            self.reach.saw_all(began)
+            self._saw_all(look)
         return jobs
+
+    def _saw_all(self, look: Look) -> None:
+        """Note that all is seen but what others hold; ask what that is, where the next looks will not find it."""
+        asked = self.reach.held()
+        if asked is None:
+            self.reach.saw_all(look)
+            return
+        began = time.monotonic()
+        with connection.cursor() as cursor:
+            held = still_due(cursor, look.back, among=asked, past=self._past or (), limit=MOST_HELD)
+        self.reach.looked(look, took=time.monotonic() - began)
+        self.reach.saw_all(look, asked=asked, held=held)
 
     def _looked(self, past: set[int], claimed: claims.Claimed) -> int:
         """Note what a claim passed over; return what ``claim`` does. One look ends with a batch that is not full."""

@@ -42,13 +42,15 @@ MOST_SECONDS = 1.0
 class Claimed:
     """What one claim did: hints to publish after its commit, how many jobs were due, and how many of them it left due.
 
-    Not among them are those it passed over, of which somebody holds something. ``look_seconds``: what the look took.
+    Not among them are those it passed over, of which somebody holds something. ``freed`` were others' and known to be.
+    ``look_seconds``: what the look took.
     """
 
     hints: tuple[Hint, ...]
     jobs: int
     passed_over: tuple[int, ...] = ()
     left: int = 0
+    freed: int = 0
     look_seconds: float = 0.0
 
 
@@ -62,6 +64,11 @@ _DUE = f"{_STATE} WHERE {_IN_REACH} ORDER BY next_fire_at LIMIT %s FOR UPDATE SK
 _DUE_PAST = (
     f"{_STATE} WHERE {_IN_REACH} AND job_id <> ALL(%s::bigint[]) ORDER BY next_fire_at LIMIT %s FOR UPDATE SKIP LOCKED"
 )
+# What others held a moment ago, however long ago it fell due: by its key, since a sum is in no index.
+_DUE_KNOWN = f"""
+{_STATE} WHERE job_id = ANY(%s::bigint[]) AND next_fire_at - now() <= interval '0' AND job_id <> ALL(%s::bigint[])
+ ORDER BY next_fire_at - now() LIMIT %s FOR UPDATE SKIP LOCKED
+"""
 _DUE_ONE = f"{_STATE} WHERE job_id = %s AND next_fire_at <= %s FOR UPDATE"
 _LOCK_ONE = f"{_STATE} WHERE job_id = %s FOR UPDATE"
 # A second statement, so that it sees what was committed before the lock was had: an edit holds the same lock.
@@ -71,8 +78,14 @@ SELECT id, expression, zone, run_at, starts_at, ends_at, misfire, misfire_grace_
 """
 
 
-def claim(*, limit: int, past: Collection[int] | None = None, back: float = EVERYTHING_SECONDS) -> Claimed:
-    """Claim up to ``limit`` jobs that fell due in the last ``back`` seconds, and commit.
+def claim(
+    *,
+    limit: int,
+    past: Collection[int] | None = None,
+    back: float = EVERYTHING_SECONDS,
+    known: Collection[int] = (),
+) -> Claimed:
+    """Claim up to ``limit`` jobs that fell due in the last ``back`` seconds, or are due and among ``known``; commit.
 
     Publish the hints afterwards with ``messages.publish``.
 
@@ -82,20 +95,30 @@ def claim(*, limit: int, past: Collection[int] | None = None, back: float = EVER
     """
     began = time.perf_counter()
     with transaction.atomic(), connection.cursor() as cursor:
-        if past is None:
-            cursor.execute(_DUE, [back, limit])
-            locked, passed_over = cursor.fetchall(), set[int]()
-            looked = time.perf_counter()
-        else:
-            cursor.execute(_DUE_PAST, [back, integers(past), limit])
-            found = cursor.fetchall()
-            looked = time.perf_counter()
-            passed_over = held(cursor, {state[0]: state[5] for state in found}) if found else set()
-            locked = [state for state in found if state[0] not in passed_over]
+        found, freed = _look(cursor, limit, past, back, known)
+        looked = time.perf_counter()
+        # Nobody is known to hold anything of a job, or: ask.
+        passed_over = held(cursor, {state[0]: state[5] for state in found}) if found and past is not None else set()
+        locked = [state for state in found if state[0] not in passed_over] if passed_over else found
         claimed = _claim(cursor, locked, now=locked[0][6]) if locked else Claimed((), 0)
     metrics.TICKS.add()
     metrics.TICK.observe(time.perf_counter() - began)
-    return replace(claimed, passed_over=tuple(passed_over), look_seconds=looked - began)
+    return replace(claimed, passed_over=tuple(passed_over), freed=freed, look_seconds=looked - began)
+
+
+def _look(
+    cursor: Any, limit: int, past: Collection[int] | None, back: float, known: Collection[int]
+) -> tuple[list[tuple[Any, ...]], int]:
+    """Lock and return the state rows of jobs that are due, and how many of them were ``known``."""
+    if past is None and not known:
+        cursor.execute(_DUE, [back, limit])
+        return cursor.fetchall(), 0
+    found: list[tuple[Any, ...]] = []
+    if known:
+        cursor.execute(_DUE_KNOWN, [integers(known), integers(past or ()), limit])
+        found = cursor.fetchall()
+    cursor.execute(_DUE_PAST, [back, integers([*(past or ()), *known]), limit - len(found)])
+    return [*found, *cursor.fetchall()], len(found)
 
 
 def lock(cursor: Any, job_pk: int) -> DueJob | None:

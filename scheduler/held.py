@@ -1,11 +1,12 @@
-"""What somebody else holds of due jobs, asked without waiting for any of it: beat entries, clocks, open runs.
+"""What somebody else holds of due jobs, asked without waiting for any of it: beat entries, clocks, open runs, the jobs.
 
-Only claims that had to give way ask: who holds one of these for long must not stop the jobs of everybody else.
+Only claims that had to give way ask for the first three: who holds one of these for long must not stop the jobs of
+everybody else. Only beats whose looks for what is due have become slow ask for the jobs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from scheduler.arrays import integers
@@ -40,3 +41,25 @@ def held(cursor: Any, entry_of: Mapping[int, int | None]) -> set[int]:
     cursor.execute(_HELD_RUNS, [integers(entry_of)])
     held_runs = {row[0] for row in cursor.fetchall()}
     return held_runs | {job_pk for job_pk, entry in entry_of.items() if entry in held_entries}
+
+
+# A look claims what is due and free: what is still due after it is somebody else's, or fell due a moment ago. Known
+# jobs are found by their keys, since a sum is in no index.
+_STILL_DUE = """
+(SELECT job_id FROM scheduler_jobstate
+  WHERE next_fire_at > now() - make_interval(secs => %s) AND next_fire_at <= now() AND job_id <> ALL(%s::bigint[])
+  ORDER BY next_fire_at LIMIT %s)
+ UNION
+(SELECT job_id FROM scheduler_jobstate
+  WHERE job_id = ANY(%s::bigint[]) AND next_fire_at - now() <= interval '0' AND job_id <> ALL(%s::bigint[]))
+"""
+
+
+def still_due(cursor: Any, back: float, *, among: Collection[int], past: Collection[int], limit: int) -> list[int]:
+    """Return up to ``limit`` jobs that fell due in the last ``back`` seconds, and those of ``among`` that are due.
+
+    Locks nothing. ``past`` are known otherwise, and left out.
+    """
+    known = integers(past)
+    cursor.execute(_STILL_DUE, [back, known, limit, integers(among), known])
+    return [row[0] for row in cursor.fetchall()]

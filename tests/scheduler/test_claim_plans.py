@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from scheduler import claims
+from scheduler import claims, held
 from scheduler.claimer import Claimer
 from scheduler.connections import PREPARE_AFTER
 from scheduler.models import Execution, Job, Reason
@@ -36,6 +36,17 @@ def test_what_is_due_is_read_in_the_order_of_its_index(claimer: Claimer) -> None
         cursor.execute("ANALYZE scheduler_jobstate")
     found = plan(claims._DUE, [10.0, 5])
     assert ("Index Scan using jobstate_due" in found, "Sort" in found) == (True, False), found
+
+
+def test_what_others_held_is_looked_at_by_its_key(claimer: Claimer) -> None:
+    for _ in range(20):
+        due(a_job())
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE scheduler_jobstate")
+    claimed = plan(claims._DUE_KNOWN, ["{1,2}", "{}", 5])
+    listed = plan(held._STILL_DUE, [2.0, "{}", 5, "{1,2}", "{}"])
+    assert ("jobstate_pkey" in claimed, "jobstate_due" in claimed) == (True, False), claimed
+    assert (listed.count("jobstate_pkey"), listed.count("jobstate_due")) == (1, 1), listed
 
 
 def test_clocks_of_entries_are_moved_one_by_one(claimer: Claimer) -> None:
