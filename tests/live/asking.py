@@ -1,4 +1,4 @@
-"""Asks for runs of jobs, again and again, as soon as a gate opens: ``python -m tests.live.asking <gate> <times> <ids>``."""
+"""Asks for runs of jobs, again and again, once a gate opens: ``python -m tests.live.asking <gate> <times> <ids>``."""
 
 import logging
 import os
@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import django
 
-THREADS = 4
+THREADS = 2
 
 
 def ask(times: int, ids: list[int]) -> None:

@@ -35,7 +35,7 @@ pytestmark = [pytest.mark.live, pytest.mark.django_db(transaction=True)]
 POLICIES = ("skip", "allow", "queue", "replace")
 TIMES = 1000
 # How many of the requests for each job come which way; the rest is asked for by a process of its own.
-BY_REST, BY_ADMIN, BY_ENTRY = 150, 100, 100
+BY_REST, BY_ADMIN, BY_ENTRY = 100, 100, 50
 OVERLAP = (Status.SKIPPED, Reason.OVERLAP)
 SUCCEEDED = (Status.SUCCEEDED, None)
 # How many runs of a job may run, and be open, at the same time.
@@ -219,7 +219,7 @@ def test_a_thousand_run_nows_at_once_beside_the_clock_and_a_retry_keep_to_each_o
     other = processes.start("-m", "tests.live.asking", gate, str(apart), *ids)
     webs = [processes.web()[1] for _ in range(2)]
     processes.beat()
-    processes.worker(concurrency=8, VOLTMX_SERVER_URL=flaky.url)
+    processes.worker(concurrency=4, VOLTMX_SERVER_URL=flaky.url)
     askers = [Asker(address) for address in webs]
     # Each has a run that failed and waits for its next attempt as the others are asked for.
     first = [jobs.run_now(job, by="tester") for job in made]
@@ -231,7 +231,7 @@ def test_a_thousand_run_nows_at_once_beside_the_clock_and_a_retry_keep_to_each_o
 
     def ask() -> None:
         open_gate(gate)
-        threads = 3
+        threads = 2
         calls: list[Callable[[], None]] = [lambda: by_entry(made, BY_ENTRY)]
         for asker in askers:
             calls += [lambda asker=asker: asker.by_admin(made, BY_ADMIN // 2)]  # type: ignore[misc]
