@@ -8,10 +8,11 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django_celery_beat.models import PeriodicTask
 from redis import Redis
 
 from scheduler import clock, jobs
-from scheduler.models import Execution, Process, Status, Trigger
+from scheduler.models import Execution, Job, Process, Status, Trigger
 from scheduler.schedule import Schedule
 from tests.live.clocks import stepping
 from tests.live.servers import own_redis
@@ -28,7 +29,7 @@ from tests.live.watching import (
     running,
     without_gap,
 )
-from tests.processes import Processes
+from tests.processes import LiveProcess, Processes
 from tests.scheduler.factories import YEARLY, a_job, state
 from tests.scheduler.threads import in_thread
 from tests.waiting import NOISE, PATIENCE, wait_for
@@ -36,34 +37,34 @@ from tests.waiting import NOISE, PATIENCE, wait_for
 pytestmark = [pytest.mark.live, pytest.mark.django_db(transaction=True)]
 
 
+# Where a claim is held up: at the first row it writes, and at the last.
+FIRST, LAST = "scheduler_execution", "django_celery_beat_clockedschedule"
+_HOLD_UP = 4711
+
+
 @contextmanager
-def stopped_claims(job_pk: int) -> Iterator[threading.Event]:
-    """Hold up, inside its transaction, any claim that inserts a row of the job, until the event is set or the end."""
-    key = 4711
+def points_to_stop() -> Iterator[threading.Event]:
+    """Let claims be held up by ``hold_up`` inside their transactions, until the event is set or the end."""
     held, release = threading.Event(), threading.Event()
 
     def hold() -> None:
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_lock(%s)", [key])
+            cursor.execute("SELECT pg_advisory_lock(%s)", [_HOLD_UP])
             held.set()
-            release.wait(2 * PATIENCE)
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [key])
+            release.wait(3 * PATIENCE)
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [_HOLD_UP])
 
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
             CREATE OR REPLACE FUNCTION tests_hold_up() RETURNS trigger LANGUAGE plpgsql AS $$
             BEGIN
-                IF NEW.job_id = {int(job_pk)} THEN
-                    -- Not a wait for a lock, which a beat gives up soon.
-                    WHILE NOT pg_try_advisory_xact_lock_shared({key}) LOOP
-                        PERFORM pg_sleep(0.02);
-                    END LOOP;
-                END IF;
+                -- Not a wait for a lock, which a beat gives up soon.
+                WHILE NOT pg_try_advisory_xact_lock_shared({_HOLD_UP}) LOOP
+                    PERFORM pg_sleep(0.02);
+                END LOOP;
                 RETURN NEW;
-            END $$;
-            CREATE TRIGGER tests_hold_up BEFORE INSERT ON scheduler_execution
-                FOR EACH ROW EXECUTE FUNCTION tests_hold_up();
+            END $$
             """
         )
     holder = in_thread(hold)
@@ -74,92 +75,131 @@ def stopped_claims(job_pk: int) -> Iterator[threading.Event]:
         release.set()
         holder.result()
         with connection.cursor() as cursor:
-            cursor.execute("DROP TRIGGER tests_hold_up ON scheduler_execution; DROP FUNCTION tests_hold_up()")
+            cursor.execute("DROP FUNCTION tests_hold_up() CASCADE")
 
 
-def held_up() -> bool:
-    """Whether a claim waits at ``stopped_claims``."""
+def hold_up(job: Job, *, at: str) -> None:
+    """Hold up any claim of the job ``at`` a table it writes to."""
+    row = f"NEW.job_id = {job.pk}"
+    if at == LAST:
+        [clocked] = PeriodicTask.objects.filter(job_state__job=job).values_list("clocked_id", flat=True)
+        row = f"NEW.id = {clocked}"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"CREATE TRIGGER tests_hold_up BEFORE INSERT OR UPDATE ON {at}"
+            f" FOR EACH ROW WHEN ({row}) EXECUTE FUNCTION tests_hold_up()"
+        )
+
+
+def held_up() -> int:
+    """How many claims are held up."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'"
         )
-        return bool(cursor.fetchone()[0])
+        return int(cursor.fetchone()[0])
 
 
-def test_five_beats_of_which_one_is_killed_and_one_frozen_fire_each_instant_once_and_in_time(
+def held_up_at_each_point(processes: Processes) -> dict[Job, LiveProcess]:
+    """Jobs and, of each, the beat whose claim is held up, at another point of its transaction for each."""
+    held = {}
+    for place, at in enumerate((FIRST, LAST), 1):
+        job = a_job(expression=SECONDLY, overlap="allow")
+        hold_up(job, at=at)
+        held[job] = processes.beat()
+        wait_for(lambda place=place: held_up() == place, what=f"a claim is held up at {at}")  # type: ignore[misc]
+    return held
+
+
+def test_two_and_three_and_five_beats_of_which_some_are_killed_or_frozen_fire_each_instant_once_and_in_time(
     processes: Processes,
 ) -> None:
     made = [a_job(expression=SECONDLY, overlap="allow") for _ in range(20)]
-    killed, frozen, *others = processes.beats(5)
-    claimed_up_to(made, pass_seconds(2))
-    steady = clock.exact_now()
+    killed, *beats = processes.beats(2)
+    began = clock.exact_now()
+    claimed_up_to(made, pass_seconds(1.5))
+    killed.kill()
+    beats += processes.beats(2)
+    claimed_up_to(made, pass_seconds(1.5))
+    killed, *beats = [*beats, *processes.beats(2)]
+    claimed_up_to(made, pass_seconds(1))
+    frozen = beats[0]
     killed.kill()
     frozen.send(signal.SIGSTOP)
-    claimed_up_to(made, pass_seconds(7))
+    claimed_up_to(made, pass_seconds(6))
     frozen.send(signal.SIGCONT)
-    claimed_up_to(made, pass_seconds(3))
-    assert [beat.returncode for beat in (frozen, *others)] == [None] * 4
+    claimed_up_to(made, pass_seconds(1.5))
+    assert [beat.returncode for beat in beats] == [None] * 4
     assert all(without_gap(job) for job in made)
     # A frozen beat may hold what it was claiming for as long as its transaction is borne; nobody else is held up.
-    late = [job for job in made if latest_claim([job], since=steady) > timedelta(seconds=1) + NOISE]
+    late = [job for job in made if latest_claim([job], since=began) > timedelta(seconds=1) + NOISE]
     assert len(late) <= 1
-    assert latest_claim(made, since=steady) < timedelta(seconds=10) + NOISE
+    assert latest_claim(made, since=began) < timedelta(seconds=10) + NOISE
     assert Process.objects.alive().of_kind(Process.Kind.BEAT).count() >= 4
 
 
-def test_what_a_frozen_beat_holds_locked_is_taken_over_within_ten_seconds(processes: Processes) -> None:
-    held = a_job(expression=SECONDLY, overlap="allow")
-    frozen = processes.beat()
-    with stopped_claims(held.pk) as release:
-        wait_for(held_up, what="a claim is held up inside its transaction")
-        frozen.send(signal.SIGSTOP)
+def test_what_frozen_beats_hold_locked_is_taken_over_within_ten_seconds_wherever_they_froze(
+    processes: Processes,
+) -> None:
+    with points_to_stop() as release:
+        held = held_up_at_each_point(processes)
+        for frozen in held.values():
+            frozen.send(signal.SIGSTOP)
         other = processes.beat()
         began = clock.exact_now()
         release.set()
-        wait_for(lambda: instants(held), what="a row of the job whose claim froze")
+        wait_for(lambda: all(map(instants, held)), what="rows of the jobs whose claims froze")
         assert clock.exact_now() - began < timedelta(seconds=10) + NOISE
-        frozen.send(signal.SIGCONT)
-        claimed_up_to([held], pass_seconds(1))
-    assert without_gap(held)
-    # The thawed beat has noticed that it lost its transaction, and does its work again.
-    frozen.wait_for_line(r"beat\.database_error")
+        for frozen in held.values():
+            frozen.send(signal.SIGCONT)
+        claimed_up_to([*held], pass_seconds(1))
+    assert all(map(without_gap, held))
+    # The thawed beats have noticed that they lost their transactions, and do their work again.
+    for frozen in held.values():
+        frozen.wait_for_line(r"beat\.database_error")
     other.kill()
-    claimed_up_to([held], pass_seconds(1))
-    assert without_gap(held)
+    claimed_up_to([*held], pass_seconds(1))
+    assert all(map(without_gap, held))
 
 
-def test_a_beat_killed_inside_its_claim_leaves_nothing_half_done(processes: Processes) -> None:
-    job = a_job(expression=SECONDLY, overlap="allow")
-    victim = processes.beat()
-    with stopped_claims(job.pk) as release:
-        wait_for(held_up, what="a claim is held up inside its transaction")
-        victim.kill()
+def test_beats_killed_inside_their_claims_leave_nothing_half_done(processes: Processes) -> None:
+    with points_to_stop() as release:
+        held = held_up_at_each_point(processes)
+        for victim in held.values():
+            victim.kill()
         release.set()
     processes.beat()
-    claimed_up_to([job], pass_seconds(1))
-    assert without_gap(job)
-    assert state(job).open_runs == Execution.objects.of(job).open().count()
+    claimed_up_to([*held], pass_seconds(1))
+    assert all(map(without_gap, held))
+    assert [state(job).open_runs for job in held] == [Execution.objects.of(job).open().count() for job in held]
 
 
+@pytest.mark.parametrize("fault", [signal.SIGKILL, signal.SIGSTOP])
 def test_what_a_beat_committed_and_did_not_publish_is_published_by_another_within_five_seconds(
-    processes: Processes,
+    processes: Processes, fault: signal.Signals
 ) -> None:
-    with own_redis() as server:
-        client = Redis.from_url(server.url)
+    with own_redis() as server, Redis.from_url(server.url) as client:
         publisher, other = processes.beats(2, CELERY_BROKER_URL=server.url)
         other.send(signal.SIGSTOP)
-        # Redis refuses to be written to: what is committed now is not published before the beat is killed.
+        # Redis refuses to be written to: what is committed now is not published before the beat is hit.
         client.config_set("maxmemory", 1)
         job = a_job(schedule=Schedule(run_at=clock.exact_now() + timedelta(seconds=0.5)))
         wait_for(lambda: Execution.objects.of(job).exists(), every=0.01, what="a committed run")
-        publisher.kill()
+        publisher.send(fault)
         client.config_set("maxmemory", 0)
         assert not [key for key in client.scan_iter() if key.startswith(b"services")]
         other.send(signal.SIGCONT)
         began = clock.exact_now()
         wait_for(lambda: any(key.startswith(b"services") for key in client.scan_iter()), what="a published message")
         assert clock.exact_now() - began < timedelta(seconds=5) + NOISE
-        client.close()
+        if fault is signal.SIGSTOP:
+            # Whatever it was about to publish comes now, and it goes on.
+            publisher.send(signal.SIGCONT)
+            other.kill()
+            steady = a_job(expression=SECONDLY, overlap="allow")
+            claimed_up_to([steady], pass_seconds(1))
+            assert without_gap(steady)
+        assert len(instants(job)) == 1
 
 
 def test_sleeping_beats_take_up_a_change_at_its_commit(processes: Processes) -> None:
@@ -184,18 +224,6 @@ def test_sleeping_beats_take_up_a_change_at_its_commit(processes: Processes) -> 
     pass_seconds(1.5)
     assert Execution.objects.filter(created_at__gte=before).count() == 0
     assert Execution.objects.count() == 1
-
-
-def test_an_instant_that_passed_while_no_beat_ran_is_settled_when_one_does(processes: Processes) -> None:
-    once = a_job(schedule=Schedule(run_at=clock.exact_now() + timedelta(seconds=0.2)))
-    steady = a_job(expression=SECONDLY, misfire="fire_all", misfire_grace_seconds=1, overlap="allow")
-    pass_seconds(4)
-    processes.beat()
-    claimed_up_to([once, steady], once.run_at or clock.exact_now())
-    claimed_up_to([steady], pass_seconds(1))
-    assert len(instants(once)) == 1
-    assert without_gap(steady)
-    assert set(Execution.objects.of(steady).values_list("status", flat=True)) == {Status.QUEUED}
 
 
 def test_a_beat_and_a_worker_whose_hosts_clocks_jump_by_five_minutes_again_and_again_go_by_the_database_s(

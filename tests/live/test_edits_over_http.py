@@ -10,7 +10,7 @@ import requests
 from django.contrib.auth.models import User
 
 from scheduler import clock
-from scheduler.models import Execution, Job
+from scheduler.models import Execution, Job, JobState
 from tests.live.watching import SECOND, latest_claim, pass_seconds
 from tests.processes import Processes
 from tests.scheduler.admin.test_job_form import NEW, shown
@@ -19,15 +19,15 @@ from tests.waiting import NOISE, wait_for
 
 pytestmark = [pytest.mark.live, pytest.mark.django_db(transaction=True)]
 
-NUMBER = 7
+REST, CONSOLE, ENTRY = 7, 8, 9
 # Seconds within which the requests of one step are usually answered.
-AHEAD = 3
+AHEAD = 2
 
 
 class Surface(Protocol):
     """One way to change a job; each method returns when the server has answered that it is done."""
 
-    kind: str
+    number: int
 
     def create(self, expression: str) -> None: ...
     def edit(self, expression: str) -> None: ...
@@ -39,7 +39,7 @@ class Surface(Protocol):
 class Rest:
     """The jobs API."""
 
-    kind = "voltmx"
+    number = REST
 
     def __init__(self, address: str) -> None:
         self._jobs = f"{address}/admin/api/jobs/job"
@@ -48,19 +48,21 @@ class Rest:
         self._headers = {"X-VoltMX-Authorization": answer.json()["claims_token"]["value"]}
 
     def create(self, expression: str) -> None:
-        self._send("POST", self._jobs, sample(jobId=NUMBER, jobFrequency=expression, without=("jobFrequencyInfo",)))
+        self._send(
+            "POST", self._jobs, sample(jobId=self.number, jobFrequency=expression, without=("jobFrequencyInfo",))
+        )
 
     def edit(self, expression: str) -> None:
-        self._send("PUT", self._jobs, {"jobId": NUMBER, "jobFrequency": expression})
+        self._send("PUT", self._jobs, {"jobId": self.number, "jobFrequency": expression})
 
     def pause(self) -> None:
-        self._send("PUT", self._jobs, {"jobId": NUMBER, "jobStatus": "Inactive"})
+        self._send("PUT", self._jobs, {"jobId": self.number, "jobStatus": "Inactive"})
 
     def resume(self) -> None:
-        self._send("PUT", self._jobs, {"jobId": NUMBER, "jobStatus": "Active"})
+        self._send("PUT", self._jobs, {"jobId": self.number, "jobStatus": "Active"})
 
     def delete(self) -> None:
-        self._send("DELETE", f"{self._jobs}{NUMBER}", None)
+        self._send("DELETE", f"{self._jobs}{self.number}", None)
 
     def _send(self, method: str, url: str, body: Any) -> None:
         answer = requests.request(method, url, json=body, headers=self._headers, timeout=30)
@@ -70,7 +72,7 @@ class Rest:
 class Console:
     """The admin, as a browser uses it."""
 
-    kind = "probe"
+    number = CONSOLE
 
     def __init__(self, address: str) -> None:
         self._admin = f"{address}/admin"
@@ -78,7 +80,10 @@ class Console:
         self._post("/login/", {"username": "boss", "password": PASSWORD}, page="/login/")
 
     def create(self, expression: str) -> None:
-        self._post("/scheduler/job/add/", {**NEW, "expression": expression, "number": NUMBER})
+        self._post(
+            "/scheduler/job/add/",
+            {**NEW, "expression": expression, "number": self.number, "name": f"job {self.number}"},
+        )
 
     def edit(self, expression: str) -> None:
         self._post(self._page("edit"), shown(self._job, expression=expression), page=self._page("edit"))
@@ -92,9 +97,16 @@ class Console:
     def delete(self) -> None:
         self._post(self._page("delete"), {"post": "yes"}, page=self._page("delete"))
 
+    def why(self, pk: int, at: datetime) -> str:
+        """What the console says became of an instant of a job."""
+        page = self._session.get(f"{self._admin}/scheduler/job/{pk}/why/", params={"at": at.isoformat()}, timeout=30)
+        told = re.search(r" UTC (.*?)</h2>", page.text, re.DOTALL)
+        assert told is not None, page.text
+        return re.sub(r"<[^>]*>", "", told[1]).strip()
+
     @property
     def _job(self) -> Job:
-        return Job.objects.get(kind=self.kind, number=NUMBER)
+        return Job.objects.get(number=self.number)
 
     def _page(self, name: str) -> str:
         return f"/scheduler/job/{self._job.pk}/{name}/"
@@ -106,6 +118,22 @@ class Console:
         data = {"csrfmiddlewaretoken": token[1], **form}
         answer = self._session.post(self._admin + path, data=data, allow_redirects=False, timeout=30)
         assert answer.status_code == 302, answer.text
+
+
+class StockEntry(Console):
+    """The admin, where the beat entry of the job is paused and resumed by the stock actions, and no page of ours."""
+
+    number = ENTRY
+
+    def pause(self) -> None:
+        self._act("disable_tasks")
+
+    def resume(self) -> None:
+        self._act("enable_tasks")
+
+    def _act(self, action: str) -> None:
+        [entry] = JobState.objects.filter(job=self._job).values_list("entry_id", flat=True)
+        self._post("/django_celery_beat/periodictask/", {"action": action, "_selected_action": str(entry)})
 
 
 def soon(seconds: int) -> tuple[datetime, str]:
@@ -132,13 +160,13 @@ def in_time(
         ahead *= 2
 
 
-def fired(at: datetime) -> set[str]:
-    """The kinds of the jobs that have a row at that instant."""
-    return set(Execution.objects.filter(scheduled_for=at).values_list("job__kind", flat=True))
+def fired(at: datetime) -> set[int]:
+    """The numbers of the jobs that have a row at that instant."""
+    return set(Execution.objects.filter(scheduled_for=at).values_list("job__number", flat=True))
 
 
 def all_fire(surfaces: Sequence[Surface], at: datetime) -> None:
-    wait_for(lambda: fired(at) == {surface.kind for surface in surfaces}, what=f"a row of each job at {at}")
+    wait_for(lambda: fired(at) == {surface.number for surface in surfaces}, what=f"a row of each job at {at}")
     assert latest_claim(Job.objects.all(), since=at) < SECOND + NOISE
 
 
@@ -166,10 +194,19 @@ def test_what_is_done_over_http_is_in_force_at_its_commit(processes: Processes) 
     User.objects.create_superuser("boss", "boss@example.com", PASSWORD)
     processes.beat()
     _, address = processes.web()
-    surfaces: list[Surface] = [Rest(address), Console(address)]
-    all_fire(surfaces, in_time(surfaces, lambda surface, at: surface.create(at), lambda surface: surface.delete()))
+    console = Console(address)
+    surfaces: list[Surface] = [Rest(address), console, StockEntry(address)]
+    created = in_time(surfaces, lambda surface, at: surface.create(at), lambda surface: surface.delete())
+    all_fire(surfaces, created)
+    pks = list(Job.objects.values_list("pk", flat=True))
     all_fire(surfaces, in_time(surfaces, lambda surface, at: surface.edit(at)))
-    none_fires(in_time(surfaces, edit_and_pause, lambda surface: surface.resume()))
-    all_fire(surfaces, in_time(surfaces, edit_and_resume, lambda surface: surface.pause()))
-    none_fires(in_time(surfaces, edit_and_delete, lambda surface: surface.create("0 0 0 1 1 ?")))
+    paused = in_time(surfaces, edit_and_pause, lambda surface: surface.resume())
+    none_fires(paused)
+    assert {console.why(pk, paused) for pk in pks} == {"paused"}
+    resumed = in_time(surfaces, edit_and_resume, lambda surface: surface.pause())
+    all_fire(surfaces, resumed)
+    assert {console.why(pk, resumed) for pk in pks} <= {"queued", "skipped"}
+    deleted = in_time(surfaces, edit_and_delete, lambda surface: surface.create("0 0 0 1 1 ?"))
+    none_fires(deleted)
+    assert {console.why(pk, deleted) for pk in pks} == {"deleted"}
     assert not Job.objects.exists()

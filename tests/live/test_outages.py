@@ -12,7 +12,8 @@ from redis import Redis
 
 from jobsite.celery import app
 from scheduler import clock, jobs
-from scheduler.models import Execution, Job, Status
+from scheduler.models import Execution, Job, Reason, Status
+from scheduler.schedule import Schedule
 from tests.live.servers import own_postgres, own_redis
 from tests.live.watching import (
     SECONDLY,
@@ -46,12 +47,13 @@ def all_ran_once(made: list[Job], up_to: datetime) -> None:
     assert set(effects().values()) == {1}
 
 
-def latest_start(made: list[Job]) -> timedelta:
-    rows = Execution.objects.filter(job__in=made, started_at__isnull=False)
+def latest_start(made: list[Job], *, since: datetime) -> timedelta:
+    """How late the latest run of an instant since then began: what came before may have waited for the processes."""
+    rows = Execution.objects.filter(job__in=made, started_at__isnull=False, scheduled_for__gte=since)
     return max(started - due for due, started in rows.values_list("scheduled_for", "started_at") if started)
 
 
-def test_redis_flushed_and_then_gone_for_a_minute_and_back_empty_costs_no_run_and_doubles_none(
+def test_redis_flushed_and_frozen_and_then_gone_for_a_minute_and_back_empty_costs_no_run_and_doubles_none(
     processes: Processes,
 ) -> None:
     with own_redis() as server:
@@ -63,12 +65,15 @@ def test_redis_flushed_and_then_gone_for_a_minute_and_back_empty_costs_no_run_an
             client.flushall()
         pass_seconds(2)
         began = clock.exact_now()
+        server.freeze()
+        # A Redis that is silent keeps no beat from claiming.
+        claimed_up_to(made, pass_seconds(5))
         server.kill()
         pass_seconds(60)
         server.start()
         outage = clock.exact_now() - began
         all_ran_once(made, pass_seconds(4))
-        assert latest_start(made) < outage + timedelta(seconds=5) + NOISE
+        assert latest_start(made, since=began) < outage + timedelta(seconds=5) + NOISE
         assert [process.returncode for process in (*beats, worker)] == [None] * 3
 
 
@@ -87,17 +92,9 @@ def test_a_worker_whose_acknowledgements_redis_did_not_take_has_its_places_back(
         assert channel.qos.can_consume()
 
 
-def test_a_frozen_redis_keeps_no_beat_from_claiming(processes: Processes) -> None:
-    with own_redis() as server:
-        made = [a_job(expression=SECONDLY, overlap="allow") for _ in range(2)]
-        processes.beats(1, CELERY_BROKER_URL=server.url)
-        claimed_up_to(made, pass_seconds(1))
-        server.freeze()
-        claimed_up_to(made, pass_seconds(5))
-        assert all(without_gap(job) for job in made)
-
-
-def test_postgresql_killed_and_back_costs_no_instant_doubles_no_run_and_ends_none(processes: Processes) -> None:
+def test_postgresql_killed_and_back_after_a_lease_has_run_out_costs_no_instant_doubles_no_run_and_ends_none(
+    processes: Processes,
+) -> None:
     with own_postgres() as server:
         made = [a_job(expression=SECONDLY, overlap="allow") for _ in range(3)]
         gate = a_gate("long")
@@ -111,7 +108,9 @@ def test_postgresql_killed_and_back_costs_no_instant_doubles_no_run_and_ends_non
         server.kill()
         server.start()
         outage = clock.exact_now() - began
-        pass_seconds(3)
+        # As if the outage had lasted longer than its lease.
+        Execution.objects.filter(pk=long.pk).update(lease_until=began)
+        pass_seconds(4)
         open_gate(gate)
         up_to = pass_seconds(1)
         claimed_up_to(made, up_to)
@@ -125,37 +124,45 @@ def test_postgresql_killed_and_back_costs_no_instant_doubles_no_run_and_ends_non
         ends = Execution.objects.filter(scheduled_for__lte=up_to).values_list("status", flat=True)
         assert set(ends) <= {Status.SUCCEEDED, Status.FAILED}
         assert Execution.objects.filter(messages__icontains="was lost").count() == 0
-        assert latest_start(made) < outage + timedelta(seconds=5) + NOISE
+        assert latest_start(made, since=began) < outage + timedelta(seconds=5) + NOISE
         assert [process.returncode for process in (*beats, worker)] == [None] * 3
         long.refresh_from_db()
         assert (long.status, long.attempt) == (Status.SUCCEEDED, 1)
 
 
-def test_a_long_outage_of_postgresql_lets_no_run_look_lost_whose_worker_lives(processes: Processes) -> None:
+def test_what_fell_due_while_everything_was_down_is_settled_once_and_by_each_misfire_policy(
+    processes: Processes,
+) -> None:
     with own_postgres() as server:
-        gate = a_gate("long")
-        execution = jobs.run_now(a_job(expression=YEARLY, arguments={"gate": gate, "patient": True}), by="tester")
-        quick: Any = {"SCHEDULER_LEASE_SECONDS": "3"}
-        processes.beats(1, **quick)
-        processes.worker(concurrency=1, **quick)
-        running(execution.pk)
+        ran = (Status.SUCCEEDED, None)
+        grace: Any = {"misfire_grace_seconds": 1, "overlap": "allow"}
+        wanted = {
+            "fire_all": {ran},
+            "fire_once": {ran, (Status.SKIPPED, Reason.COALESCED)},
+            "skip": {ran, (Status.SKIPPED, Reason.MISSED)},
+        }
+        steady = {a_job(expression=SECONDLY, misfire=policy, **grace): ends for policy, ends in wanted.items()}
+        once = a_job(schedule=Schedule(run_at=clock.exact_now() + timedelta(seconds=2)))
         connection.close()
         server.kill()
+        let_pass(4)
         server.start()
-        with connection.cursor() as cursor:
-            # As if the outage had lasted longer than every lease.
-            cursor.execute("UPDATE scheduler_execution SET lease_until = now() - interval '1 second' WHERE status = 1")
-        pass_seconds(4)
-        open_gate(gate)
-        wait_for(lambda: not Execution.objects.open().exists(), what="the end of the run")
-        execution.refresh_from_db()
-        assert (execution.status, execution.attempt, instants(execution.job)) == (Status.SUCCEEDED, 1, [])
+        assert not Execution.objects.exists()
+        processes.worker()
+        processes.beats(2)
+        claimed_up_to([once, *steady], once.run_at or clock.exact_now())
+        claimed_up_to([*steady], pass_seconds(1.5))
+        for job in steady:
+            jobs.deactivate(job, by="tester")
+        wait_for(lambda: not Execution.objects.open().exists(), what="the ends of all runs")
+        assert all(map(without_gap, steady))
+        ends = {job: set(Execution.objects.of(job).values_list("status", "reason")) for job in (once, *steady)}
+        assert ends == {once: {ran}, **steady}
+        assert len(instants(once)) == 1
+        assert set(effects().values()) == {1}
 
 
-@pytest.mark.parametrize("whole_machine", [False, True])
-def test_a_standstill_longer_than_a_lease_lets_no_run_look_lost_whose_worker_lives(
-    processes: Processes, whole_machine: bool
-) -> None:
+def test_standstills_longer_than_a_lease_let_no_run_look_lost_whose_worker_lives(processes: Processes) -> None:
     with own_postgres() as server:
         gate = a_gate("long")
         job = a_job(expression=YEARLY, arguments={"gate": gate, "patient": True}, overlap="allow")
@@ -164,22 +171,23 @@ def test_a_standstill_longer_than_a_lease_lets_no_run_look_lost_whose_worker_liv
         beats = processes.beats(2, **quick)
         workers = [processes.worker(concurrency=2, **quick) for _ in range(2)]
         running(*made)
-        # The beats have seen the database answer for long enough to take runs for lost.
-        pass_seconds(7)
-        stopped = [*beats, *workers] if whole_machine else []
-        for process in stopped:
-            process.send(signal.SIGSTOP)
-        server.freeze()
-        let_pass(5)
-        # The workers come to themselves a moment after the others: without that, who is first is chance.
-        for worker in workers:
-            worker.send(signal.SIGSTOP)
-        server.thaw()
-        for process in beats:
-            process.send(signal.SIGCONT)
-        let_pass(1)
-        for worker in workers:
-            worker.send(signal.SIGCONT)
+        # Of PostgreSQL alone, then of the whole machine.
+        for stopped in ([], [*beats, *workers]):
+            # The beats have seen the database answer for long enough to take runs for lost.
+            pass_seconds(7)
+            for process in stopped:
+                process.send(signal.SIGSTOP)
+            server.freeze()
+            let_pass(5)
+            # The workers come to themselves a moment after the others: without that, who is first is chance.
+            for worker in workers:
+                worker.send(signal.SIGSTOP)
+            server.thaw()
+            for process in beats:
+                process.send(signal.SIGCONT)
+            let_pass(1)
+            for worker in workers:
+                worker.send(signal.SIGCONT)
         pass_seconds(7)
         open_gate(gate)
         assert set(ended(*made).values()) == {Status.SUCCEEDED}

@@ -142,7 +142,7 @@ def most_at_once(over: Callable[[], bool]) -> dict[str, tuple[int, int]]:
         with connection.cursor() as cursor:
             cursor.execute(_MOST)
             for policy, *seen in cursor.fetchall():
-                most[policy] = tuple(map(max, seen, most.get(policy, (0, 0))))  # type: ignore[assignment]
+                most[policy] = tuple(map(max, seen, most.get(policy, (0, 0))))
         return over()
 
     wait_for(look, deadline=4 * PATIENCE, every=0.03, what="the end of all requests and runs")
