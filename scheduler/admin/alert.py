@@ -71,6 +71,11 @@ class AlertRuleAdmin(ConsoleAdmin):
         job = request.GET.get("job", "")
         return {"job": job} if job.isdecimal() and len(job) < 19 else {}
 
+    def save_model(self, request: HttpRequest, obj: AlertRule, form: Any, change: bool) -> None:
+        before = AlertRule.objects.filter(pk=obj.pk).values_list("snoozed_until", flat=True).first() if change else None
+        super().save_model(request, obj, form, change)
+        incidents.snooze_changed(obj, before=before)
+
     @display(description="When")
     def words(self, rule: AlertRule) -> str:
         return rule.words

@@ -119,6 +119,15 @@ def snooze(incidents: Sequence[Incident], *, until: datetime, by: str) -> int:
         return Incident.objects.filter(pk__in=[incident.pk for incident in open_ones]).update(tell_at=until)
 
 
+def snooze_changed(rule: AlertRule, *, before: datetime | None) -> None:
+    """Have what a rule's snooze, which was to last until ``before``, held back looked at anew by its new end.
+
+    Incidents that somebody snoozed themselves, until another instant, are left to that.
+    """
+    if before is not None and before != rule.snoozed_until:
+        Incident.objects.filter(rule=rule, closed_at__isnull=True, tell_at=before).update(tell_at=clock.exact_now())
+
+
 def tell_waiting(*, limit: int = 100) -> int:
     """Tell of open incidents whose snooze is over; return how many."""
     with transaction.atomic(), connection.cursor() as cursor:

@@ -11,7 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from scheduler import clock
-from scheduler.alerts import deliveries
+from scheduler.alerts import deliveries, review
 from scheduler.models import AlertRule, Channel, Condition, Delivery, Incident, Ping
 from scheduler.secret import Secret
 from tests.scheduler.admin.conftest import Login
@@ -129,6 +129,25 @@ def test_incidents_are_snoozed_and_closed_from_their_list(boss: Client) -> None:
     assert said(act(boss, "close", incident.pk, model="scheduler_incident"))[-1] == "1 closed."
     incident.refresh_from_db()
     assert (incident.closed_at is not None, Delivery.objects.count()) == (True, told)
+
+
+def test_what_a_snoozed_rule_held_back_is_told_when_somebody_ends_the_snooze(boss: Client) -> None:
+    until = clock.now().replace(microsecond=0) + timedelta(hours=1)
+    rule, other = (a_rule(a_channel(SECRET), snoozed_until=until) for _ in range(2))
+    fails(a_job())
+    held = Incident.objects.get(rule=rule)
+    [channel] = rule.channels.all()
+    boss.post(url("scheduler_alertrule_change", rule.pk), a_typed_rule(channel))
+    review.review()
+    held.refresh_from_db()
+    assert (list(Delivery.objects.values_list("incident_id", "purpose")), held.tell_at) == ([(held.pk, "alert")], None)
+    # A later end is waited for, whoever looks first.
+    [channel] = other.channels.all()
+    later = until + timedelta(hours=1)
+    typed = a_typed_rule(channel, snoozed_until_0=f"{later:%Y-%m-%d}", snoozed_until_1=f"{later:%H:%M:%S}")
+    boss.post(url("scheduler_alertrule_change", other.pk), typed)
+    review.review()
+    assert (Delivery.objects.count(), Incident.objects.get(rule=other).tell_at) == (1, later)
 
 
 def test_incidents_are_only_looked_at_without_the_permission_to_change_them(login: Login) -> None:
