@@ -14,13 +14,17 @@ from jobsite import admission, signatures
 from scheduler import receipts
 
 _WAIT_SECONDS = 1.0
+# What Celery calls a number of tries is any number here.
+_ANY = 2**31
 
 
 class OnceTask(Task):  # type: ignore[misc]
     """What every task of the application is. Called in Python, it is but a function.
 
-    What a worker died with may come again, as with ``acks_late`` it must; what has ended, well or not, may not.
-    Hints carry no signature, and their rows know who began what.
+    A message that is acknowledged before the work, of a task without ``acks_late``, is nobody's any more when the work
+    begins: of all its copies one is worked on, whoever takes them at the same moment. With ``acks_late`` Redis hands
+    out again what a worker died with, and a copy cannot be told from that: it may come until the work has ended, well
+    or not. Hints carry no signature, and their rows know who began what.
     """
 
     abstract = True
@@ -35,6 +39,8 @@ class OnceTask(Task):  # type: ignore[misc]
         if not self._take(signature):
             admission.refused("replay", queue=str((self.request.delivery_info or {}).get("routing_key", "")))
             raise Ignore
+        if not self.acks_late:
+            return self.run(*args, **kwargs)
         try:
             result = self.run(*args, **kwargs)
         except Reject as rejection:
@@ -48,10 +54,16 @@ class OnceTask(Task):  # type: ignore[misc]
         return result
 
     def _take(self, signature: signatures.Signature) -> bool:
-        """Return whether this message may be worked on. Without a database nobody knows: it goes back to its queue."""
+        """Return whether this message may be worked on. Without a database nobody knows: it goes back to its queue.
+
+        One that has been acknowledged cannot: another is sent in its place.
+        """
+        until = datetime.fromtimestamp(signature.until, UTC)
         try:
-            return receipts.take(signature.nonce, until=datetime.fromtimestamp(signature.until, UTC))
+            return receipts.take(signature.nonce, until=until, again=bool(self.acks_late))
         except (DatabaseError, InterfaceError) as error:
             connection.close()
+            if not self.acks_late:
+                raise self.retry(exc=error, countdown=_WAIT_SECONDS, max_retries=_ANY) from error
             threading.Event().wait(_WAIT_SECONDS)
             raise Reject(type(error).__name__, requeue=True) from error

@@ -11,6 +11,9 @@ INSERT INTO scheduler_receipt (nonce, until, closed) VALUES (%s, %s, false)
 ON CONFLICT (nonce) DO UPDATE SET until = excluded.until WHERE NOT scheduler_receipt.closed
 RETURNING 1
 """
+_TAKE_ONCE = """
+INSERT INTO scheduler_receipt (nonce, until, closed) VALUES (%s, %s, true) ON CONFLICT (nonce) DO NOTHING RETURNING 1
+"""
 _PURGE = """
 DELETE FROM scheduler_receipt WHERE nonce IN (
     SELECT nonce FROM scheduler_receipt WHERE until < clock_timestamp() LIMIT %s FOR UPDATE SKIP LOCKED)
@@ -18,13 +21,15 @@ DELETE FROM scheduler_receipt WHERE nonce IN (
 _AT_ONCE = 10_000
 
 
-def take(nonce: str, *, until: datetime) -> bool:
-    """Note that a message came. Return False where it was dealt with before; one that a worker died with was not.
+def take(nonce: str, *, until: datetime, again: bool) -> bool:
+    """Note that a message came. Return False where it was dealt with before.
 
-    ``until`` is when no such message is taken any more, and its receipt can be forgotten.
+    With ``again`` it may come again until ``close``: a worker may have died with it. Without, the first to take it is
+    the only one, however many ask at the same moment. ``until`` is when no such message is taken any more, and its
+    receipt can be forgotten.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_TAKE, [nonce, until])
+        cursor.execute(_TAKE if again else _TAKE_ONCE, [nonce, until])
         return cursor.fetchone() is not None
 
 

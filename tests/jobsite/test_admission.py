@@ -9,10 +9,11 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
-from celery.exceptions import Ignore, Reject
+from celery.exceptions import Ignore, Reject, Retry
 from django.conf import settings
 from django.db import OperationalError, connection
 from redis import Redis
@@ -21,6 +22,7 @@ from jobsite import admission, celery_app, signatures
 from scheduler import messages, metrics, receipts, tasks
 from scheduler.messages import Hint
 from scheduler.models import Receipt
+from tests.scheduler.threads import in_thread, together
 
 Envelope = dict[str, Any]
 
@@ -227,6 +229,13 @@ def test_a_signature_is_good_for_a_week(signed: Envelope, monkeypatch: pytest.Mo
 # -- Once --------------------------------------------------------------------------------------------------------------
 
 
+@celery_app.task(name="tests.early", bind=True, acks_late=False)
+def _early(task: Any, how: str) -> object:
+    """Ends with what becomes of a copy of its message that is taken meanwhile."""
+    header = task.request.get(signatures.HEADER)
+    return in_thread(lambda: deliver(how, header, task=_early)).result()
+
+
 @celery_app.task(name="tests.ends", bind=True)
 def _ends(task: Any, how: str) -> str:
     if how == "fails":
@@ -238,15 +247,16 @@ def _ends(task: Any, how: str) -> str:
     return how
 
 
-def deliver(how: str, header: str) -> object:
+def deliver(how: str, header: str, *, task: Any = _ends) -> object:
     """Run the task as a worker does that has taken a message with this signature."""
-    _ends.push_request(called_directly=False, delivery_info={"routing_key": "services"}, **{signatures.HEADER: header})
+    info = {"exchange": "", "routing_key": "services", "priority": 0}
+    task.push_request(called_directly=False, args=[how], delivery_info=info, **{signatures.HEADER: header})
     try:
-        return _ends(how)
+        return task(how)
     except BaseException as error:
         return type(error)
     finally:
-        _ends.pop_request()
+        task.pop_request()
 
 
 @pytest.mark.django_db
@@ -280,6 +290,32 @@ def test_a_message_goes_back_to_its_queue_while_nobody_knows_whether_it_was_deal
     assert deliver("works", signatures.sign({}, b"")) is Reject
 
 
+@pytest.mark.django_db(transaction=True)
+def test_of_copies_of_an_acknowledged_message_that_are_taken_together_one_is_worked_on() -> None:
+    header = signatures.sign({}, b"")
+    assert (deliver("twice", header, task=_early), counted()) == (Ignore, {"replay": 1.0})
+    header = signatures.sign({}, b"")
+    results = together(*[partial(deliver, "twice", header, task=_early)] * 4)
+    assert results == [Ignore] * 4
+    # Each of the four, and the copy that the one of them which was taken saw meanwhile.
+    assert counted() == {"replay": 4.0}
+
+
+@pytest.mark.django_db
+def test_an_acknowledged_message_is_sent_again_while_nobody_knows_whether_it_was_dealt_with(
+    monkeypatch: pytest.MonkeyPatch, broker: Redis
+) -> None:
+    def away(*_: object, **__: object) -> bool:
+        raise OperationalError
+
+    monkeypatch.setattr(connection, "close", lambda: None)
+    monkeypatch.setattr(receipts, "take", away)
+    assert deliver("later", signatures.sign({}, b""), task=_early) is Retry
+    sent: Any = broker.rpop("services")
+    body, headers = unpacked(admission.admit(sent, "services"))
+    assert (body[0], headers["task"], headers["retries"]) == (["later"], "tests.early", 1)
+
+
 @pytest.mark.django_db
 def test_called_in_python_a_task_is_a_function() -> None:
     assert (_ends("works"), _ends("works"), Receipt.objects.count()) == ("works", "works", 0)
@@ -288,6 +324,6 @@ def test_called_in_python_a_task_is_a_function() -> None:
 @pytest.mark.django_db
 def test_receipts_are_forgotten_when_their_messages_are_too_old() -> None:
     now = datetime.now(UTC)
-    receipts.take("old", until=now - timedelta(seconds=1))
-    receipts.take("new", until=now + timedelta(days=1))
+    receipts.take("old", until=now - timedelta(seconds=1), again=True)
+    receipts.take("new", until=now + timedelta(days=1), again=False)
     assert (receipts.purge(), [*Receipt.objects.values_list("nonce", flat=True)]) == (1, ["new"])

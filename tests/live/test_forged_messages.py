@@ -37,10 +37,10 @@ def test_junk_forgeries_and_replays_stop_no_worker_and_start_nothing(processes: 
     forged["headers"]["task"] = "scheduler.run_job"
     for queue in ("services", "inference"):
         broker.lpush(queue, *junk, json.dumps(forged))
-    # Copies, which the one child takes one after the other.
+    # Copies, which two children take at the same moment.
     broker.lpush("inference", signed, signed, signed)
     messages.publish([Hint(queued.pk, "services", 0)])
-    workers = [processes.worker(), processes.worker(queues="inference", pool="prefork", concurrency=1)]
+    workers = [processes.worker(), processes.worker(queues="inference", pool="prefork", concurrency=2)]
     wait_for(lambda: refused().get("replay", 0) == 2, deadline=60, what="two copies refused")
     [once] = Execution.objects.filter(job=asked)
     ended(queued.pk, once.pk, deadline=60)
