@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
-# Counts while the machine is suspended too. Where there is no such clock, the monotonic one does that itself.
-_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-
-
-def _now() -> float:
-    return time.clock_gettime(_CLOCK)
+from scheduler import clock
 
 
 class Answers:
@@ -20,7 +14,7 @@ class Answers:
     with it those that everybody else was waiting for. So does a pause of this process, which is taken for the same.
     """
 
-    def __init__(self, *, longest_gap: float, now: Callable[[], float] = _now) -> None:
+    def __init__(self, *, longest_gap: float, now: Callable[[], float] = clock.elapsed) -> None:
         self._longest_gap = longest_gap
         self._now = now
         self._since = self._last = now()

@@ -43,7 +43,7 @@ class Ending:
         if outcome.status is not Status.FAILED or not outcome.retryable:
             return False
         if outcome.interrupted:
-            return run.max_retries > 0 and run.rescues < settings.SCHEDULER_MAX_RESCUES
+            return run.may_be_rescued(settings.SCHEDULER_MAX_RESCUES)
         return run.own_attempt <= run.max_retries
 
 

@@ -66,8 +66,11 @@ WITH free AS MATERIALIZED (
 """  # noqa: S608 - constant text
 
 _ADOPT = f"""
-SELECT {_STARTED} FROM scheduler_execution e JOIN scheduler_job j ON j.id = e.job_id
- WHERE e.id = ANY(%(ids)s) AND e.status = 1 AND e.token = %(token)s ORDER BY e.id
+UPDATE scheduler_execution e SET lease_until = clock_timestamp() + make_interval(secs => %(lease)s)
+  FROM scheduler_job j
+ WHERE e.id = ANY(%(ids)s) AND e.status = 1 AND e.token = %(token)s AND j.id = e.job_id
+   AND (SELECT set_config('lock_timeout', '{LOCK_TIMEOUT}', true)) <> ''
+RETURNING {_STARTED}
 """  # noqa: S608 - constant text
 
 
@@ -113,12 +116,21 @@ def start(ids: Sequence[int], *, worker: str, token: int | None = None) -> list[
 
 
 def adopt(ids: Sequence[int], *, token: int) -> list[Started]:
-    """Return those of ``ids`` that run under ``token``: a start committed them, and its answer may have been lost."""
+    """Return those of ``ids`` that run under ``token``: a start committed them, and its answer may have been lost.
+
+    Their leases begin anew.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
-            _ADOPT, {"ids": list(ids), "token": token, "timeout": settings.SCHEDULER_DEFAULT_TIMEOUT_SECONDS}
+            _ADOPT,
+            {
+                "ids": list(ids),
+                "token": token,
+                "lease": settings.SCHEDULER_LEASE_SECONDS,
+                "timeout": settings.SCHEDULER_DEFAULT_TIMEOUT_SECONDS,
+            },
         )
-        return [_started(row) for row in cursor.fetchall()]
+        return sorted((_started(row) for row in cursor.fetchall()), key=lambda run: run.execution_id)
 
 
 def _without(ids: Sequence[int], started: Sequence[Started]) -> list[int]:

@@ -1,22 +1,24 @@
-"""The heartbeat of a worker process: renews the leases of its runs, and tells runs to stop.
+"""The heartbeat of a worker process: has the leases of its runs renewed, and tells runs to stop.
 
-A thread of its own, so that a long scoring or a blocked socket does not look dead. It also enforces time limits and
-cancellation: a run is asked to stop first, and abandoned where it has not stopped within a few seconds.
+A thread of its own, so that a long scoring or a blocked socket does not look dead; it never waits for the database,
+which another one asks (``renewals``). It enforces time limits, cancellation, and the ends of leases that could not be
+renewed: a run is asked to stop first, and abandoned where it has not stopped within a few seconds.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 from django.conf import settings
 
-from scheduler import executions
-from scheduler.connections import close_quietly, first_line
-from scheduler.run import Run, Stop
+from scheduler.executions import Renewal
+from scheduler.renewals import Renewals
+from scheduler.run import INTERRUPT_AFTER, Run, Stop
 
 logger = logging.getLogger(__name__)
 
@@ -26,8 +28,12 @@ ABANDON_AFTER_SECONDS = 2.0
 INTERRUPT_EVERY_SECONDS = 1.0
 # How long after its abandonment a run whose end is known may keep its thread before that is replaced.
 GIVE_UP_AFTER_SECONDS = 5.0
-# How often this thread looks at the runs it holds at least.
+# How often this thread looks at the runs it holds at least; and in which part of a lease, so that none ends unseen.
 LONGEST_WAIT_SECONDS = 0.5
+LONGEST_WAIT = 1 / 24
+# How long after a renewal the next one is due at the latest; and in which part of a lease.
+RENEW_EVERY_SECONDS = 2.0
+RENEW_EVERY = 1 / 6
 
 
 class Heart:
@@ -41,6 +47,7 @@ class Heart:
         self._deaf: list[Run] = []
         self._asleep = False
         self._changed = threading.Condition()
+        self._renewals = Renewals(self._learn)
         self._thread: threading.Thread | None = None
         self._pid: int | None = None
 
@@ -56,6 +63,7 @@ class Heart:
             if self._pid != os.getpid():
                 # A forked child starts its own thread: threads do not survive a fork.
                 self._pid, self._thread, self._runs, self._deaf = os.getpid(), None, {}, []
+                self._renewals = Renewals(self._learn)
             self._runs.update({(run.execution_id, run.token): run for run in runs})
             if self._thread is None or not self._thread.is_alive():
                 self._asleep = False
@@ -80,7 +88,6 @@ class Heart:
             except Exception:
                 # The beat goes on for all runs, whatever one of them meets.
                 logger.exception("heart.failed runs=%d", len(self.held))
-                close_quietly()
                 threading.Event().wait(LONGEST_WAIT_SECONDS)
 
     def _beat_once(self, due: float) -> float:
@@ -88,14 +95,19 @@ class Heart:
         runs, due = self._wait(due)
         now = time.monotonic()
         for run in runs:
+            if run.over:
+                continue
             if now >= run.deadline:
                 run.stop(Stop.TIMED_OUT)
-        if now >= due:
+            elif run.lapsed():
+                run.stop(Stop.LAPSED)
+        if self._renewals.failed():
+            due -= _interval() / 2
+        if now >= due and self._renewals.ask(_apart(runs)):
             due = now + _interval()
-            for attempts in _apart(runs):
-                self._renew(attempts)
+        self._renewals.hurry()
         for run in runs:
-            if run.stopped_at is not None and not run.abandoned and now - run.stopped_at > ABANDON_AFTER_SECONDS:
+            if run.stopped_at is not None and not run.abandoned and not run.over and _out_of_patience(run, now):
                 self._leave(run)
         self._deaf = [run for run in self._deaf if run.at_work]
         for run in self._deaf:
@@ -108,27 +120,21 @@ class Heart:
                 # Runs may follow each other closely: only who has held none for a while sleeps, and is to be woken.
                 self._changed.wait(LONGEST_WAIT_SECONDS)
             while not self._runs and not self._deaf:
-                close_quietly()
+                self._renewals.rest()
                 self._asleep = True
                 while self._asleep:
                     self._changed.wait()
                 due = time.monotonic() + _interval()
-            deadlines = [run.deadline for run in self._runs.values() if run.stop_reason is None]
-            until = min(due, *deadlines, time.monotonic() + LONGEST_WAIT_SECONDS)
-            self._changed.wait(max(0.0, until - time.monotonic()))
+            deadlines = [run.deadline for run in self._runs.values() if run.stop_reason is None and not run.over]
+            now = time.monotonic()
+            longest = min(LONGEST_WAIT_SECONDS, LONGEST_WAIT * settings.SCHEDULER_LEASE_SECONDS)
+            # A renewal that is due and has to wait for the one before is looked at as often as everything else.
+            until = min(due if due > now else math.inf, *deadlines, now + longest)
+            self._changed.wait(max(0.0, until - now))
             return list(self._runs.values()), due
 
-    def _renew(self, runs: list[Run]) -> None:
-        held = [(run.execution_id, run.token, run.progress_done, run.progress_total) for run in runs]
-        if not held:
-            return
-        try:
-            renewed = {renewal.execution_id: renewal for renewal in executions.renew(held)}
-        except Exception as error:
-            close_quietly()
-            logger.warning("heart.failed runs=%d error=%s", len(held), first_line(error))
-            return
-        now = time.monotonic()
+    def _learn(self, runs: Sequence[Run], since: float, renewed: Mapping[int, Renewal]) -> None:
+        """Note what the database said, which was asked at ``since``. Called in the thread that asked it."""
         for run in runs:
             renewal = renewed.get(run.execution_id)
             if renewal is None:
@@ -139,7 +145,7 @@ class Heart:
                     run.stop(Stop.LOST)
                 continue
             if not renewal.locked:
-                run.last_renewed = now
+                run.last_renewed = since
             if renewal.cancel_requested:
                 run.stop(Stop.CANCELLED)
 
@@ -167,7 +173,14 @@ class Heart:
 
 def _interval() -> float:
     """Return the seconds between two renewals of a lease."""
-    return min(settings.SCHEDULER_LEASE_SECONDS / 4, 2.0)
+    return min(settings.SCHEDULER_LEASE_SECONDS * RENEW_EVERY, RENEW_EVERY_SECONDS)
+
+
+def _out_of_patience(run: Run, now: float) -> bool:
+    """Whether a run that was told to stop had its time to do so; where its lease is as good as over, it has none."""
+    if run.stop_reason is Stop.LAPSED and run.lapsed(INTERRUPT_AFTER):
+        return True
+    return run.stopped_at is not None and now - run.stopped_at > ABANDON_AFTER_SECONDS
 
 
 def _apart(runs: list[Run]) -> list[list[Run]]:

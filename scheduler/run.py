@@ -10,12 +10,20 @@ import time
 from collections.abc import Callable, Sequence
 from enum import Enum
 
+from django.conf import settings
+
+from scheduler import clock
 from scheduler.job_types import RunCancelled
 from scheduler.started import Started
 
 logger = logging.getLogger(__name__)
 
 _LARGEST = 2**31 - 1
+# Of a lease, since the question was sent that renewed it last: when a run that another worker may begin again is told
+# to stop, and when its thread is interrupted. The rest is for what takes a moment to stop, and for a database whose
+# clock runs faster than ours.
+TELL_AFTER = 2 / 3
+INTERRUPT_AFTER = 5 / 6
 
 
 class Stop(Enum):
@@ -24,13 +32,15 @@ class Stop(Enum):
     CANCELLED = "cancelled"
     TIMED_OUT = "timed out"
     LOST = "lost"
+    LAPSED = "lease not renewed in time"
     SHUTDOWN = "worker shut down"
 
 
 class Run:
     """The ``RunContext`` of a started execution. Thread-safe."""
 
-    def __init__(self, started: Started) -> None:
+    def __init__(self, started: Started, *, since: float | None = None) -> None:
+        """``since`` is an instant of ``clock.elapsed`` before the database was asked to start it; None: now."""
         self.started = started
         self.execution_id = started.execution_id
         self.job_pk = started.job_pk
@@ -53,7 +63,9 @@ class Run:
         # Its end is known, and its thread is in its work still: whoever gave it that thread has another instead.
         self.given_up = False
         self.interrupted_at = -math.inf
-        self.last_renewed = time.monotonic()
+        # On ``clock.elapsed``.
+        self.last_renewed = clock.elapsed() if since is None else since
+        self._may_be_rescued = started.may_be_rescued(settings.SCHEDULER_MAX_RESCUES)
         self._lock = threading.Lock()
         self._let_go = False
         self._awaited: threading.Event | None = None
@@ -75,6 +87,16 @@ class Run:
         if time.monotonic() >= self.deadline:
             self.stop(Stop.TIMED_OUT)
             raise RunCancelled(Stop.TIMED_OUT.value)
+        if self.lapsed():
+            self.stop(Stop.LAPSED)
+            raise RunCancelled(Stop.LAPSED.value)
+
+    def lapsed(self, part: float = TELL_AFTER) -> bool:
+        """Whether so large a ``part`` of its lease is over, and another worker may begin it again when all of it is.
+
+        Asks nobody: who cannot reach the database knows it, too, and who was frozen as soon as it wakes.
+        """
+        return self._may_be_rescued and clock.elapsed() - self.last_renewed > part * settings.SCHEDULER_LEASE_SECONDS
 
     def on_cancel(self, action: Callable[[], None]) -> None:
         with self._lock:
@@ -161,6 +183,11 @@ class Run:
             # Made for the few that wait: every run passes here.
             self._awaited = awaited = self._awaited or threading.Event()
         awaited.wait()
+
+    @property
+    def over(self) -> bool:
+        """Whether it is known how it ended: that may have to wait until it is written."""
+        return self._ended
 
     def end(self) -> bool:
         """Return True for the first caller only: that one writes how the run ended."""

@@ -14,7 +14,7 @@ from functools import partial
 from django.conf import settings
 from django.db import connection
 
-from scheduler import executions, job_types, metrics, request_id
+from scheduler import clock, executions, job_types, metrics, request_id
 from scheduler.connections import LOST, gave_way, prepared
 from scheduler.ender import GIVE_UP_LEASES, Ender, write_now
 from scheduler.endings import Ending
@@ -62,6 +62,7 @@ def start(ids: Sequence[int]) -> list[Run]:
     give_up = time.monotonic() + settings.SCHEDULER_LEASE_SECONDS
     asked, tries = False, 0
     while True:
+        since = clock.elapsed()
         try:
             with prepared():
                 taken = executions.adopt(ids, token=token) if asked else []
@@ -76,7 +77,7 @@ def start(ids: Sequence[int]) -> list[Run]:
             if tries > 1 and (not asked or time.monotonic() > give_up):
                 raise
             time.sleep(min(START_AGAIN_SECONDS * (tries - 1), 1.0))
-    runs = [Run(started) for started in taken]
+    runs = [Run(started, since=since) for started in taken]
     if runs:
         heart.hold(*runs)
     return runs
@@ -183,6 +184,13 @@ def _stopped(run: Run) -> Outcome:
         return Outcome(Status.FAILED, (f"stopped at its time limit of {limit} s",), retryable=True)
     if run.stop_reason is Stop.CANCELLED:
         return Outcome(Status.CANCELLED, ("cancelled while running",))
+    if run.stop_reason is Stop.LAPSED:
+        return Outcome(
+            Status.FAILED,
+            ("stopped because its worker could not renew its lease in time",),
+            retryable=True,
+            interrupted=True,
+        )
     if run.stop_reason is Stop.SHUTDOWN:
         return Outcome(Status.FAILED, ("stopped because its worker was shut down",), retryable=True, interrupted=True)
     return Outcome(Status.FAILED, ("stopped because its lease was lost",))

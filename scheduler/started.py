@@ -32,6 +32,10 @@ class Started:
     request_id: str | None = None
     rescues: int = 0
 
+    def may_be_rescued(self, most: int) -> bool:
+        """Whether a worker may begin it again where this one is lost; ``most``: the setting SCHEDULER_MAX_RESCUES."""
+        return self.max_retries > 0 and self.rescues < most
+
     @property
     def own_attempt(self) -> int:
         """Which attempt it is of those that the job's own retries count: a lost or stopped worker is no fault of it."""

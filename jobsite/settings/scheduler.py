@@ -19,8 +19,8 @@ SCHEDULER_LEASE_SECONDS = env.integer(
     default=12,
     low=3,
     high=3600,
-    doc="A worker renews its lease on a run every quarter of this, at least every two seconds; a run whose lease ran "
-    "out is rescued.",
+    doc="A worker renews its lease on a run every sixth of this, at least every two seconds; a run whose lease ran "
+    "out is rescued. After two thirds of it without an answer a worker stops by itself what another may begin again.",
 )
 SCHEDULER_SHUTDOWN_SECONDS = env.integer(
     "SCHEDULER_SHUTDOWN_SECONDS",

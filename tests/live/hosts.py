@@ -37,9 +37,9 @@ class Host:
     mend: Callable[[], None]
 
 
-def to_postgresql() -> socket.socket:
-    """A connection to the server of the test's database, wherever it listens."""
-    config = connection.settings_dict
+def to_postgresql(config: Any = None) -> socket.socket:
+    """A connection to the server of the test's database, or that of other settings, wherever it listens."""
+    config = config or connection.settings_dict
     host = config["HOST"] or config.get("OPTIONS", {}).get("host", "")
     port = int(config["PORT"] or 5432)
     return unix(f"{host}/.s.PGSQL.{port}") if host.startswith("/") else socket.create_connection((host, port))
@@ -57,6 +57,13 @@ def worker_behind(line: str, processes: Processes, *, queues: str, **environment
     with ExitStack() as stack:
         make = _behind_cable if why_no_namespaces() else _in_namespace
         yield make(stack, line, processes, queues, environment)
+
+
+@contextmanager
+def worker_behind_proxy(processes: Processes, *, queues: str, **environment: str) -> Iterator[Host]:
+    """A worker of this host whose line to PostgreSQL can fall silent: what it sends is taken, and never answered."""
+    with ExitStack() as stack:
+        yield _behind_cable(stack, "postgres", processes, queues, environment)
 
 
 def _in_namespace(stack: ExitStack, line: str, processes: Processes, queues: str, environment: dict[str, Any]) -> Host:

@@ -1,7 +1,10 @@
 """Hosts of workers cut off from a server for a minute: runs go on elsewhere, late ends are refused, they rejoin."""
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
@@ -9,7 +12,8 @@ from django.conf import settings
 
 from scheduler import clock, jobs
 from scheduler.models import Attempt, Execution, Process, Status
-from tests.live.hosts import worker_behind
+from tests.http_server import PatientServer
+from tests.live.hosts import worker_behind, worker_behind_proxy
 from tests.live.watching import a_gate, effects, ended, open_gate, running
 from tests.processes import Processes
 from tests.scheduler.factories import a_job
@@ -85,6 +89,75 @@ def test_hosts_cut_off_from_postgresql_and_from_redis_for_a_minute_lose_and_doub
         assert Process.objects.of_kind(Process.Kind.WORKER).count() == 3
     once = (fails, again, goes_on, *waiting, *later)
     assert effects() == {(again, 2): 1, **{(pk, 1): 1 for pk in once}}
+
+
+class Service(PatientServer):
+    """Notes which attempt of which run each request came from, and asks for more until it has had enough."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Requests)
+        self.came: list[tuple[int, int]] = []
+        self.enough = threading.Event()
+
+    def of(self, execution_id: int) -> list[int]:
+        """The attempts that the requests of a run came from, in their order."""
+        return [attempt for pk, attempt in list(self.came) if pk == execution_id]
+
+    def goes_on(self, execution_id: int, attempt: int) -> None:
+        """Wait for some more requests of this attempt."""
+        so_far = self.of(execution_id).count(attempt)
+        wait_for(lambda: self.of(execution_id).count(attempt) > so_far + 50, what="more requests of an attempt")
+
+
+class Requests(BaseHTTPRequestHandler):
+    server: Service
+
+    def do_GET(self) -> None:
+        _, execution_id, attempt = self.path.split("/")
+        self.server.came.append((int(execution_id), int(attempt)))
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"enough" if self.server.enough.is_set() else b"again")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def a_service() -> Iterator[tuple[Service, str]]:
+    with Service() as service:
+        threading.Thread(target=service.serve_forever, daemon=True).start()
+        try:
+            yield service, f"http://127.0.0.1:{service.server_port}"
+        finally:
+            service.shutdown()
+
+
+def test_a_worker_that_gets_no_answer_from_postgresql_keeps_time_limits_and_stops_what_goes_on_elsewhere(
+    processes: Processes,
+) -> None:
+    lease: Any = {"SCHEDULER_LEASE_SECONDS": "4"}
+    processes.beats(1, **lease)
+    with a_service() as (service, url), worker_behind_proxy(processes, queues="one", **lease) as one:
+        [limited] = requested("one", arguments={"calls": url, "deaf": True}, timeout_seconds=5)
+        [again] = requested("one", arguments={"calls": url, "deaf": True}, max_retries=1)
+        wait_for(lambda: service.of(limited) and service.of(again), deadline=60, what="both at work")
+        one.cut()
+        processes.worker(queues="one", **lease)
+        # The lease is over before anybody can tell the worker so, and so is the time limit.
+        one.worker.wait_for_line(rf"run.abandoned execution_id={again} why=Stop.LAPSED", deadline=60)
+        one.worker.wait_for_line(rf"run.abandoned execution_id={limited} why=Stop.TIMED_OUT", deadline=60)
+        for _ in range(2):
+            # The second time nothing of the limited run is on its way any more.
+            before = len(service.of(limited))
+            service.goes_on(again, 2)
+        assert len(service.of(limited)) == before
+        came = service.of(again)
+        assert came == sorted(came)
+        service.enough.set()
+        one.mend()
+        assert ended(limited, again, deadline=60) == {limited: Status.FAILED, again: Status.SUCCEEDED}
+        assert one.worker.returncode is None
 
 
 def test_the_settings_give_up_a_server_whose_network_is_gone() -> None:

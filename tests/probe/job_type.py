@@ -2,6 +2,7 @@
 
 import ctypes
 import threading
+import urllib.request
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ class ProbeJob:
 
     * ``gate``: wait until the gate of that name is gone (``deaf``: without listening for cancellation; ``patient``:
       also while the database is away).
+    * ``calls``: send a request to this address again and again until it says that this is enough (``deaf``: as above).
     * ``stuck``: call C and not come back from there, with the interpreter "free" meanwhile or "held".
     * ``status``, ``messages``, ``request``, ``response``: the outcome.
     * ``error`` with ``retryable``: raise ``RunError``; ``crash``: raise ``ZeroDivisionError``.
@@ -50,6 +52,10 @@ class ProbeJob:
         pause = threading.Event()
         gate = arguments.get("gate")
         while gate and _closed(gate, patient=bool(arguments.get("patient"))):
+            if not arguments.get("deaf"):
+                context.check()
+            pause.wait(0.02)
+        while "calls" in arguments and _told_to_go_on(f"{arguments['calls']}/{context.execution_id}/{context.attempt}"):
             if not arguments.get("deaf"):
                 context.check()
             pause.wait(0.02)
@@ -95,6 +101,11 @@ def _closed(gate: str, *, patient: bool) -> bool:
             raise
         connection.close()
         return True
+
+
+def _told_to_go_on(url: str) -> bool:
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        return bool(answer.read() == b"again")
 
 
 job_types.register(ProbeJob())

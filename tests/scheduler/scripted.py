@@ -64,7 +64,8 @@ class Scripted:
 @pytest.fixture
 def scripted(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scripted]:
     """The scripted kind of job, in a process with a quick heart of its own."""
-    settings.SCHEDULER_LEASE_SECONDS = 3
+    settings.SCHEDULER_LEASE_SECONDS = 12
+    monkeypatch.setattr(heart, "RENEW_EVERY_SECONDS", 0.5)
     monkeypatch.setattr(heart, "ABANDON_AFTER_SECONDS", 0.3)
     monkeypatch.setattr(ender, "IDLE_SECONDS", 0.05)
     monkeypatch.setattr(runner, "heart", Heart(runner._abandon))

@@ -1,14 +1,25 @@
 """The heart of a worker process: attempts of one run are told apart, and none dies of what another meets."""
 
+import threading
+from collections.abc import Mapping
+from contextlib import nullcontext
 from datetime import timedelta
+from functools import partial
+from typing import Any
 
 import pytest
+from django.db import connections
 
 from scheduler import clock, executions, jobs, runner
-from scheduler.models import Execution
+from scheduler.job_types import Outcome, RunCancelled, RunContext
+from scheduler.models import Execution, Status
+from scheduler.renewals import Renewals
 from scheduler.run import Run, Stop
-from tests.scheduler.scripted import Scripted, a_scripted_job
-from tests.waiting import wait_for
+from tests.live.cable import cable
+from tests.live.hosts import to_postgresql
+from tests.scheduler.scripted import Scripted, Work, a_scripted_job, ran, until_interrupted, until_stopped
+from tests.scheduler.threads import in_thread
+from tests.waiting import PATIENCE, wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -45,3 +56,104 @@ def test_an_old_attempt_is_told_that_it_is_lost_and_the_new_one_goes_on(scripted
     held = runner.heart.held
     runner.heart.drop(second)
     assert (first.stop_reason, second.stop_reason, held) == (Stop.LOST, None, [second])
+
+
+class Hanging:
+    """A renewal that takes until it is told to go on, as where the database neither answers nor closes."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.began, self.go_on, self._renew = threading.Event(), threading.Event(), executions.renew
+        monkeypatch.setattr(executions, "renew", self)
+
+    def __call__(self, held: Any) -> list[executions.Renewal]:
+        self.began.set()
+        assert self.go_on.wait(PATIENCE)
+        return self._renew(held)
+
+
+@pytest.mark.parametrize(
+    ("work", "job", "message"),
+    [
+        (until_stopped, {"timeout_seconds": 1}, "stopped at its time limit of 1 s"),
+        (until_interrupted, {"timeout_seconds": 1}, "stopped at its time limit of 1 s"),
+        (until_stopped, {"max_retries": 1}, "stopped because its worker could not renew its lease in time"),
+        (until_interrupted, {"max_retries": 1}, "stopped because its worker could not renew its lease in time"),
+    ],
+)
+def test_time_limits_and_the_ends_of_leases_wait_for_no_answer(
+    scripted: Scripted, settings: Any, monkeypatch: pytest.MonkeyPatch, work: Work, job: dict[str, Any], message: str
+) -> None:
+    settings.SCHEDULER_LEASE_SECONDS = 3
+    scripted.work = work
+    renewal = Hanging(monkeypatch)
+    execution = jobs.run_now(a_scripted_job(**job), by="tester")
+    try:
+        # It comes back although nothing has been answered.
+        assert in_thread(lambda: runner.run_all([execution.pk])).result(deadline=PATIENCE) == 1
+        assert renewal.began.is_set()
+    finally:
+        renewal.go_on.set()
+    execution.refresh_from_db()
+    told = execution.messages or [attempt.message for attempt in execution.attempts.all()]
+    assert (execution.status, told) == (Status.QUEUED if "max_retries" in job else Status.FAILED, [message])
+
+
+def test_a_run_that_no_other_worker_may_begin_goes_on_without_an_answer(
+    scripted: Scripted, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.SCHEDULER_LEASE_SECONDS = 3
+    lapsed = threading.Event()
+
+    def work(arguments: Mapping[str, Any], context: RunContext) -> Outcome:
+        assert isinstance(context, Run)
+        wait_for(lambda: clock.elapsed() - context.last_renewed > 3, what="the end of the lease")
+        lapsed.set()
+        context.check()
+        return Outcome(Status.SUCCEEDED)
+
+    scripted.work = work
+    renewal = Hanging(monkeypatch)
+    try:
+        assert ran(a_scripted_job()).status == Status.SUCCEEDED
+    finally:
+        renewal.go_on.set()
+    assert lapsed.is_set()
+
+
+@pytest.mark.parametrize(("max_retries", "goes_on"), [(0, True), (1, False)])
+def test_who_wakes_after_its_lease_knows_at_the_next_step(scripted: Scripted, max_retries: int, goes_on: bool) -> None:
+    execution = jobs.run_now(a_scripted_job(max_retries=max_retries), by="tester")
+    [started] = executions.start([execution.pk], worker="w")
+    run = Run(started, since=clock.elapsed() - 60)
+    with nullcontext() if goes_on else pytest.raises(RunCancelled):
+        run.check()
+    assert run.stop_reason is (None if goes_on else Stop.LAPSED)
+
+
+def test_a_line_that_answers_nothing_is_cut_and_the_next_renewal_goes_out_on_another(
+    scripted: Scripted, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.SCHEDULER_LEASE_SECONDS = 3
+    execution = jobs.run_now(a_scripted_job(), by="tester")
+    [started] = executions.start([execution.pk], worker="w")
+    run, told = Run(started), threading.Semaphore(0)
+    renewals = Renewals(lambda runs, since, renewed: told.release())
+    stated = connections.settings["default"]
+    with cable(partial(to_postgresql, stated)) as line:
+        options = {name: value for name, value in stated["OPTIONS"].items() if name != "host"}
+        through = {**stated, "HOST": "127.0.0.1", "PORT": line.port, "OPTIONS": options}
+        monkeypatch.setitem(connections.settings, "default", through)
+        wait_for(lambda: renewals.ask([[run]]) and told.acquire(timeout=3), what="a renewal")
+        line.unplug()
+        wait_for(lambda: renewals.ask([[run]]), what="the first renewal over")
+
+        def cut_off() -> bool:
+            renewals.hurry()
+            return renewals.failed()
+
+        wait_for(cut_off, what="the second renewal cut off")
+        line.plug_in()
+        wait_for(lambda: renewals.ask([[run]]) and told.acquire(timeout=3), what="a renewal on another line")
+        wait_for(lambda: renewals.ask([]), what="the last renewal over")
+        renewals.rest()
+        wait_for(lambda: renewals.idle, what="its connection closed")
