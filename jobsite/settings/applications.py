@@ -40,6 +40,7 @@ MIDDLEWARE = [
     "accounts.origin.OriginMiddleware",
     "voltmx.middleware.VendorErrorsMiddleware",
     "zementis.middleware.SurfaceErrorsMiddleware",
+    "jobsite.web.refused.RefusedMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "accounts.request_limits.RequestLimitsMiddleware",

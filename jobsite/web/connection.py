@@ -26,6 +26,8 @@ class Outgoing:
     def __init__(self, connected: socket.socket) -> None:
         self._socket = connected
         self._kept = Spool()
+        # The first line of the request that is being answered.
+        self.line = b""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._socket, name)

@@ -21,8 +21,13 @@ _PART = 20
 class Held(Protocol):
     """A connection, as far as this is concerned."""
 
-    source: str
-    held: int
+    @property
+    def source(self) -> str:
+        """Whose it is; empty where nobody knows."""
+
+    @property
+    def held(self) -> int:
+        """How many bytes of its request are here."""
 
 
 Some = TypeVar("Some", bound=Held)

@@ -22,7 +22,7 @@ from gunicorn import http
 from gunicorn.workers.gthread import ThreadWorker
 
 from accounts.request_limits import FORM_BYTES
-from jobsite.web import shares
+from jobsite.web import refused, shares
 from jobsite.web.arrival import Arrival
 from jobsite.web.connection import Arrived, Connection
 
@@ -145,6 +145,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         if conn.parser is None:
             conn.parser = http.get_parser(self.cfg, conn.sock, conn.client)
             conn.parser.unreader = Arrived(conn.sock)
+        conn.sock.line = arrival.spool.peek(self.cfg.limit_request_line).partition(b"\r\n")[0]
         conn.parser.unreader.load(arrival.spool, whole=arrival.whole and not late, late=late)
         # What ``handle`` would wait for is here.
         conn.initialized = conn.data_ready = True
@@ -156,6 +157,17 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         if not conn.parser.unreader.whole:
             req.force_close()
         return super().handle_request(req, conn)
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
+        """Refuse what is no request in the form of whose address it is for."""
+        words = refused.Words()
+        super().handle_error(req, words, addr, exc)
+        told = b""
+        with suppress(Exception):
+            address = str(addr[0]) if addr else ""
+            told = refused.answer(self.wsgi, client.line, status=words.status, address=address)
+        with suppress(OSError):
+            client.sendall(told or words.written)
 
     # -- Answers -----------------------------------------------------------------------------------------------------
 

@@ -82,15 +82,14 @@ class Contract:
 
     def problems(self, sent: Sent, answer: Answer) -> Iterator[str]:
         """Yield what is wrong with an answer."""
-        if _from_server(answer) and answer.status == _due_from_server(sent):
-            return
-        # 501 and 505 are the right words for framing that the server does not know.
-        if answer.status >= 500 and not (sent.odd and answer.status in (501, 505) and _from_server(answer)):
+        if answer.status >= 500:
             yield f"status {answer.status}"
         if answer.seconds > self._patience:
             yield f"took {answer.seconds:.1f} s"
         operation = self.find(sent.method, sent.target)
-        if sent.odd:
+        if answer.status == 414 and len(f"{sent.method} {sent.target} HTTP/1.1") > _LONGEST_LINE:
+            yield from self._elsewhere(sent, answer)
+        elif sent.odd:
             yield from self._odd(operation, sent, answer)
         elif operation is not None:
             yield from self._described(operation, sent, answer)
@@ -98,10 +97,10 @@ class Contract:
             yield from self._elsewhere(sent, answer)
 
     def _odd(self, operation: Operation | None, sent: Sent, answer: Answer) -> Iterator[str]:
-        """Yield what is wrong with the answer to what gunicorn may refuse by itself, or pass on."""
+        """Yield what is wrong with the answer to what the server may refuse by itself, or pass on."""
         if answer.status < 400 and operation is not None:
             yield from self._described(operation, sent, answer)
-        elif answer.status >= 400 and not _from_server(answer) and sent.method != "HEAD":
+        elif answer.status >= 400 and sent.method != "HEAD" and _is_plain(sent):
             yield from self._elsewhere(sent, answer)
 
     def _described(self, operation: Operation, sent: Sent, answer: Answer) -> Iterator[str]:
@@ -171,18 +170,9 @@ def _path(target: str) -> str:
     return unquote(target.partition("?")[0].partition("#")[0], errors="replace")
 
 
-def _from_server(answer: Answer) -> bool:
-    """Whether gunicorn itself refused, before there was a request that it could hand on."""
-    return answer.headers.get("content-type") == "text/html" and b"<h1><p>" in answer.body
-
-
-def _due_from_server(sent: Sent) -> int | None:
-    """Return the status that gunicorn owes a request for what stands in its head, if any."""
-    if len(f"{sent.method} {sent.target} HTTP/1.1") > _LONGEST_LINE:
-        return 414
-    # A transfer coding that nobody knows: RFC 9112, 6.1.
-    coding = sent.head("Transfer-Encoding")
-    return 501 if coding is not None and coding.strip().lower() != "chunked" else None
+def _is_plain(sent: Sent) -> bool:
+    """Whether the server finds the same path in the request line as we do."""
+    return sent.target.startswith("/") and not re.search(r"[\s\x00-\x1f\x7f-\x9f]", sent.method + sent.target)
 
 
 def _no_constant(name: str) -> None:

@@ -122,6 +122,8 @@ def test_whoever_is_too_slow_or_sends_too_much_is_cut_off(hasty: str) -> None:
         "a model in a form": Peer(hasty, head(MODEL, login, length, form) + part),
         "an object": Peer(hasty, head(OBJECTS, login, length, "Content-Type: application/json") + b"{"),
         "without a login": Peer(hasty, head(JOBS, length) + b"{"),
+        "an unknown coding": Peer(hasty, head(JOBS, "Transfer-Encoding: rot13")),
+        "a method that is none": Peer(hasty, head(OBJECTS, method="G@T")),
         "a great head": Peer(hasty, b"GET / HTTP/1.1\r\nX-Great: " + b"x" * 40_000),
     }
     late = {"errors": ["The request body did not come in time."]}
@@ -137,6 +139,8 @@ def test_whoever_is_too_slow_or_sends_too_much_is_cut_off(hasty: str) -> None:
         "a model in a form": (408, late),
         "an object": (408, "The request body did not come in time."),
         "without a login": (401, "A valid X-VoltMX-Authorization token is needed"),
+        "an unknown coding": (400, "The request is not HTTP as this server reads it"),
+        "a method that is none": (400, "The request is not HTTP as this server reads it."),
     }
     # One body more than there is room for.
     many = [Peer(hasty, head(LOGIN, "Content-Length: 900000") + b"x" * 600_000) for _ in range(2)]
