@@ -24,6 +24,10 @@ ROWS_PER_PAGE = 2000
 _COMPRESSION = 1
 _SAMPLE = 512
 _WORTH_IT = 0.9
+# Of eight bytes, the low ones are mostly noise and the high ones shared by neighbours.
+_LOW_BYTES = 6
+# Setting up a compression takes as long as writing a page of a hundred rows, and would save a few of its bytes.
+_LEAST_COMPRESSED = 1024
 
 
 @dataclass(frozen=True)
@@ -178,14 +182,21 @@ class _Numbers:
         return "n", self._code if code is self._written.code else json.dumps(code), [data]
 
 
-@dataclass(frozen=True)
 class _Doubles:
-    """Numbers that need all their bytes: sorted by significance, neighbours share the high ones."""
+    """Numbers that need all their bytes: sorted by significance, neighbours share the high ones.
 
-    column: Column
+    Whether it pays to compress is looked up once in the middle of the column; noise costs much to find out.
+    """
+
+    def __init__(self, column: Column) -> None:
+        self._column = np.ascontiguousarray(column)
+        middle = max(0, len(column) // 2 - _SAMPLE // 2)
+        low, high = _by_significance(self._column[middle : middle + _SAMPLE])
+        self._low_pays, self._high_pays = _pays(low), _pays(high)
 
     def part(self, first: int, last: int) -> tuple[str, str, list[bytes]]:
-        return "f", "null", _shuffled(self.column[first:last])
+        low, high = _by_significance(self._column[first:last])
+        return "f", "null", [_packed(low, pays=self._low_pays), _packed(high, pays=self._high_pays)]
 
 
 class _Words:
@@ -243,17 +254,20 @@ def _joined(parts: list[Column]) -> Column:
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
-def _shuffled(array: Column) -> list[bytes]:
+def _by_significance(array: Column) -> tuple[bytes, bytes]:
     """Return eight-byte numbers by the significance of their bytes: the low six of each, then the high two."""
-    shuffled = np.ascontiguousarray(array).view(np.uint8).reshape(-1, 8).T.tobytes()
-    low = len(array) * 6
-    return [_packed(shuffled[:low]), _packed(shuffled[low:])]
+    planes = array.view(np.uint8).reshape(-1, 8).T
+    return planes[:_LOW_BYTES].tobytes(), planes[_LOW_BYTES:].tobytes()
 
 
-def _packed(data: bytes) -> bytes:
-    """Return bytes behind a mark, compressed where a sample of them says that it pays; noise costs much to find out."""
-    middle = len(data) // 2
-    sample = data[middle : middle + _SAMPLE]
-    if len(zlib.compress(sample, _COMPRESSION)) > len(sample) * _WORTH_IT:
-        return RAW + data
-    return ZLIB + zlib.compress(data, _COMPRESSION)
+def _pays(data: bytes) -> bool:
+    middle = max(0, len(data) // 2 - _SAMPLE)
+    sample = data[middle : middle + 2 * _SAMPLE]
+    return len(zlib.compress(sample, _COMPRESSION)) <= len(sample) * _WORTH_IT
+
+
+def _packed(data: bytes, *, pays: bool) -> bytes:
+    """Return bytes behind a mark, compressed where that pays."""
+    if pays and len(data) >= _LEAST_COMPRESSED:
+        return ZLIB + zlib.compress(data, _COMPRESSION)
+    return RAW + data

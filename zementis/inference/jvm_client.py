@@ -14,6 +14,10 @@ from py4j.java_gateway import GatewayClient, GatewayParameters, JavaGateway
 from py4j.protocol import Py4JError, Py4JNetworkError, is_fatal_error
 
 
+# An answer of megabytes comes in few pieces: between two of them another thread may hold the interpreter for long.
+_READ_BYTES = 1024 * 1024
+
+
 class JavaLost(Exception):  # noqa: N818  # what happened, not what to do
     """The connection to Java broke."""
 
@@ -50,6 +54,12 @@ class Client(GatewayClient):  # type: ignore[misc]  # py4j has no types
         else:
             self._give_back_connection(connection)
         return response
+
+    def _create_connection(self) -> Any:
+        connection = super()._create_connection()
+        # Nothing is on its way yet, so nothing can be in the first stream's buffer.
+        connection.stream = connection.socket.makefile("rb", _READ_BYTES)
+        return connection
 
     def abandon(self) -> None:
         """Let go of the sockets in a forked child without a word: shutting them down would cut off the parent."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,10 +19,10 @@ from zementis.inference.pmml import Document
 if TYPE_CHECKING:
     from zementis.inference.scorer import Column, Columns
 
-CHUNK_VALUES = 120_000
-"""Cells (rows times inputs) sent in one call: 20,000 rows of 6 inputs. A call with millions runs out of heap."""
-MAX_CHUNK_ROWS = 20_000
-_ROW_LIMIT = 1_000
+CHUNK_VALUES = 30_000
+"""Cells (rows times inputs) sent in one call: 5,000 rows of 6 inputs. A call with millions runs out of heap."""
+MAX_CHUNK_ROWS = 5_000
+_LEAST_CHUNK_ROWS = 1_000
 _REAL = frozenset({"DOUBLE", "FLOAT"})
 
 
@@ -48,11 +49,12 @@ class PypmmlScorer:
         """Score rows; see `Scorer.score`."""
         checked = input_columns.check(columns, self.inputs, accepts_missing=self.accepts_missing)
         count = len(checked[0])
-        step = max(_ROW_LIMIT, min(MAX_CHUNK_ROWS, CHUNK_VALUES // len(checked)))
+        step = max(_LEAST_CHUNK_ROWS, min(MAX_CHUNK_ROWS, CHUNK_VALUES // len(checked)))
         self._load()
-        parts = [
-            self._score_chunk([column[start : start + step] for column in checked]) for start in range(0, count, step)
-        ]
+        starts = range(0, count, step)
+        requests = (self._request([column[start : start + step] for column in checked]) for start in starts)
+        answers = self._answers(requests) if len(starts) > 1 else map(self._ask, requests)
+        parts = [self._read(answer, min(step, count - start)) for start, answer in zip(starts, answers, strict=True)]
         if not parts:
             return {field.name: output_array([], field.type) for field in self.outputs}
         if len(parts) == 1:
@@ -90,16 +92,34 @@ class PypmmlScorer:
             if name != "node_id"
         )
 
-    def _score_chunk(self, chunk: list[Column]) -> dict[str, Column]:
-        assert self._jvm is not None  # noqa: S101  # loaded
-        request = json.dumps({"columns": [field.name for field in self.inputs], "data": self._rows(chunk)})
+    def _answers(self, requests: Iterator[str]) -> Iterator[str]:
+        """Ask Java one request after the other; while it works the next is made and the last answer read."""
+        java = ThreadPoolExecutor(1, thread_name_prefix="java")
+        try:
+            asked = java.submit(self._ask, next(requests))
+            for request in requests:
+                following = java.submit(self._ask, request)
+                yield asked.result()
+                asked = following
+            yield asked.result()
+        finally:
+            # Whoever was interrupted does not wait for an answer that nobody wants.
+            java.shutdown(wait=False, cancel_futures=True)
+
+    def _request(self, chunk: list[Column]) -> str:
+        return json.dumps({"columns": [field.name for field in self.inputs], "data": self._rows(chunk)})
+
+    def _ask(self, request: str) -> str:
         with _java_errors() as java:
-            answer = self._model.predict(request)
+            answer: str = self._model.predict(request)
         if java.refusal is not None:
             raise ScoringError(f"The PMML engine cannot score the rows: {java.refusal}.", retryable=False)
+        return answer
+
+    def _read(self, answer: str, count: int) -> dict[str, Column]:
         table = json.loads(answer)
         rows = table["data"]
-        if len(rows) != len(chunk[0]):
+        if len(rows) != count:
             raise ScoringError("The PMML engine did not answer for every row.", retryable=False)
         places = {name: place for place, name in enumerate(table["columns"])}
         absent = [field.name for field in self.outputs if field.name not in places]

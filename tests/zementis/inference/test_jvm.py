@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.zementis.inference import samples
-from zementis.inference import ScoringError, jvm
+from zementis.inference import ScoringError, jvm, pypmml
 
 ROOT = Path(__file__).resolve().parents[3]
 SCORE = """
@@ -117,6 +117,8 @@ def test_java_lost_in_the_middle_of_a_call_is_a_retryable_error() -> None:
 def test_rows_beyond_javas_heap_are_a_retryable_error(monkeypatch: pytest.MonkeyPatch) -> None:
     jvm.stop()
     monkeypatch.setenv(jvm.HEAP_VARIABLE, "8")
+    monkeypatch.setattr(pypmml, "CHUNK_VALUES", 120_000)
+    monkeypatch.setattr(pypmml, "MAX_CHUNK_ROWS", 20_000)
     try:
         scorer = samples.scorer("linear_regression")
         with pytest.raises(ScoringError, match="its heap of 8 MB may be too small") as error:
@@ -124,6 +126,15 @@ def test_rows_beyond_javas_heap_are_a_retryable_error(monkeypatch: pytest.Monkey
     finally:
         jvm.stop()
     assert error.value.retryable
+
+
+def test_rows_sent_in_several_calls_get_the_answers_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    scorer = samples.scorer("linear_regression")
+    rows = samples.asked("linear_regression")
+    whole = scorer.score(rows)["predicted_load"]
+    monkeypatch.setattr(pypmml, "_LEAST_CHUNK_ROWS", 1)
+    monkeypatch.setattr(pypmml, "MAX_CHUNK_ROWS", 7)
+    assert np.array_equal(scorer.score(rows)["predicted_load"], whole)
 
 
 def test_the_gateway_answers_only_who_knows_its_token() -> None:
