@@ -13,7 +13,6 @@ from typing import Any
 from py4j.java_gateway import GatewayClient, GatewayParameters, JavaGateway
 from py4j.protocol import Py4JError, Py4JNetworkError, is_fatal_error
 
-
 # An answer of megabytes comes in few pieces: between two of them another thread may hold the interpreter for long.
 _READ_BYTES = 1024 * 1024
 
