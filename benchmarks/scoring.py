@@ -195,7 +195,7 @@ def _bare_seconds(case: Case, matrix: Any, *, repeat: int) -> float:
     format_: Any = "ONNX" if case.path.suffix == ".onnx" else "PMML"
     engine: Any = case.engine
     scorer = inference.load(case.path.read_bytes(), format=format_, engine=engine)
-    call = bare(scorer, matrix)
+    call = bare(scorer, matrix, content=case.path.read_bytes())
     call()
     seconds = []
     for _ in range(repeat):

@@ -86,7 +86,7 @@ class _Lane:
     def __init__(self, scorer: Scorer, places: dict[str, int]) -> None:
         self._scorer = scorer
         self._places = places
-        self._pages = PageMaker()
+        self._pages = PageMaker(scorer.words)
         self._left_out: dict[int, int] = {}
         self._errors: dict[int, ScoringError] = {}
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="scoring")
@@ -118,7 +118,7 @@ class _Lane:
             if error.retryable:
                 raise
             return self._run([Piece(device, part, ended=True) for device, part in every.apart()])
-        pages = page_encoding.pages(found.devices, found.edges, found.rows.times, outputs)
+        pages = page_encoding.pages(found.devices, found.edges, found.rows.times, outputs, words=self._scorer.words)
         left_out = (np.diff(every.edges) - np.diff(found.edges)).tolist()
         return [
             Done(device, own, ended=True, left_out=missing)
@@ -181,12 +181,12 @@ class _Lane:
         """Score; once more where the engine died under it, which starts it anew."""
         columns = {name: part.columns[place] for name, place in self._places.items()}
         try:
-            return self._scorer.score(columns)
+            return self._scorer.coded(columns)
         except ScoringError as error:
             if not error.retryable:
                 raise
             logger.warning("model.engine_lost engine=%s why=%s", self._scorer.engine, error)
-        return self._scorer.score(columns)
+        return self._scorer.coded(columns)
 
 
 def _joined(parts: Sequence[Rows]) -> Rows:

@@ -42,8 +42,12 @@ class EncodedPage:
 
 @dataclass
 class PageMaker:
-    """Cuts the inferences of devices into pages. The rows of a device come in the order of time."""
+    """Cuts the inferences of devices into pages. The rows of a device come in the order of time.
 
+    ``words``: the texts of the columns that come as numbers into them.
+    """
+
+    words: Mapping[str, Sequence[str]] = field(default_factory=dict)
     _open: dict[int, _Open] = field(default_factory=dict, init=False)
 
     def add(self, device: int, times: Column, columns: Mapping[str, Column]) -> list[EncodedPage]:
@@ -66,7 +70,7 @@ class PageMaker:
         times = _joined([part[0] for part in opened.parts])
         columns = {name: _joined([part[1][name] for part in opened.parts]) for name in opened.parts[0][1]}
         whole = len(times) if rest else len(times) - len(times) % ROWS_PER_PAGE
-        writer = _Writer(times[:whole], {name: column[:whole] for name, column in columns.items()})
+        writer = _Writer(times[:whole], {name: column[:whole] for name, column in columns.items()}, self.words)
         found: list[EncodedPage] = []
         for start in range(0, whole, ROWS_PER_PAGE):
             end = min(start + ROWS_PER_PAGE, whole)
@@ -88,12 +92,20 @@ class _Open:
 
 
 def pages(
-    devices: Sequence[int], edges: Column, times: Column, columns: Mapping[str, Column]
+    devices: Sequence[int],
+    edges: Column,
+    times: Column,
+    columns: Mapping[str, Column],
+    *,
+    words: Mapping[str, Sequence[str]] | None = None,
 ) -> list[list[EncodedPage]]:
-    """Return the pages of devices all whose rows are here, device after device; ``edges`` tell where each one's are."""
+    """Return the pages of devices all whose rows are here, device after device; ``edges`` tell where each one's are.
+
+    ``words``: as in ``PageMaker``.
+    """
     if not len(times):
         return [[] for _ in devices]
-    writer = _Writer(times, columns)
+    writer = _Writer(times, columns, words or {})
     ends = edges.tolist()
     made: list[list[EncodedPage]] = []
     for device, first, end in zip(devices, ends, ends[1:], strict=False):
@@ -107,15 +119,17 @@ def pages(
 
 def encode(times: Column, columns: Mapping[str, Column]) -> bytes:
     """Return a page's columns as bytes: a JSON head that names the columns and their pieces, then the pieces."""
-    return _Writer(times, columns).page(0, len(times))
+    return _Writer(times, columns, {}).page(0, len(times))
 
 
 class _Writer:
     """Writes columns once, however many pages they make."""
 
-    def __init__(self, times: Column, columns: Mapping[str, Column]) -> None:
+    def __init__(self, times: Column, columns: Mapping[str, Column], words: Mapping[str, Sequence[str]]) -> None:
         self._columns: list[tuple[str, _Piece]] = [('""', _Instants.of(times))]
-        self._columns += [(json.dumps(name), _written(column)) for name, column in columns.items()]
+        for name, column in columns.items():
+            written = _coded(column, words[name]) if name in words else _written(column)
+            self._columns.append((json.dumps(name), written))
 
     def page(self, first: int, last: int) -> bytes:
         """Return the rows from place ``first`` on, before ``last``, as a page."""
@@ -246,8 +260,12 @@ def _words(column: Column) -> _Words:
         codes: dict[Any, int] = {}
         numbers = np.array([codes.setdefault((type(value), value), len(codes)) for value in values], dtype="<u4")
         words = [value for _, value in codes]
+    return _coded(numbers, words)
+
+
+def _coded(numbers: Column, words: Sequence[Any]) -> _Words:
     narrowest = next(dtype for dtype in ("<u1", "<u2", "<u4") if len(words) <= 1 << 8 * np.dtype(dtype).itemsize)
-    return _Words(numbers.astype(narrowest, copy=False), words)
+    return _Words(numbers.astype(narrowest, copy=False), list(words))
 
 
 def _joined(parts: list[Column]) -> Column:

@@ -86,19 +86,33 @@ class OnnxScorer:
         self._batch: int | None = None
         self.inputs = self._describe_inputs(graph)
         self._outputs: list[_Output] = []
+        self.words: dict[str, tuple[str, ...]] = {}
         self.outputs = self._describe_outputs(graph)
 
     def score(self, columns: Columns) -> dict[str, Column]:
         """Score rows; see `Scorer.score`."""
+        answers = self.coded(columns)
+        for name, words in self.words.items():
+            answers[name] = np.array(words, dtype=object)[answers[name]]
+        return answers
+
+    def coded(self, columns: Columns) -> dict[str, Column]:
+        """Score rows; see `Scorer.coded`."""
         parts = self._scored_at_once(columns)
         if parts is None:
             parts = self._scored_checked(columns)
-        types = {field.name: field.type for field in self.outputs}
+        types = {field.name: "INTEGER" if field.name in self.words else field.type for field in self.outputs}
         names = [name for output in self._outputs for name in output.columns]
         if not parts:
             return {name: _typed(np.empty(0), types[name]) for name in names}
         joined = parts[0] if len(parts) == 1 else [np.concatenate(column) for column in zip(*parts, strict=True)]
-        return {name: _typed(column, types[name]) for name, column in zip(names, joined, strict=True)}
+        answers = {name: _typed(column, types[name]) for name, column in zip(names, joined, strict=True)}
+        for name, words in self.words.items():
+            places = answers[name]
+            # Where no class is above the others, as among numbers that are none, the operator looks up nonsense.
+            if len(places) and not (places.min() >= 0 and places.max() < len(words)):
+                raise ScoringError(f"Output '{name}' is none of the model's classes.", retryable=False)
+        return answers
 
     def _scored_at_once(self, columns: Columns) -> list[list[Column]] | None:
         """Score complete rows of plain numbers, which are looked at where the engine gets them; None for all others."""
@@ -206,7 +220,11 @@ class OnnxScorer:
                 width = self._output_width(tensor)
                 names = (shown,) if width == 1 else tuple(f"{shown}[{index}]" for index in range(width))
             taken.update(names)
-            described.extend(Field(name=name, type=_OUTPUT_TYPES[tensor.type], usage="OUTPUT") for name in names)
+            kind = _OUTPUT_TYPES[tensor.type]
+            if tensor.name in graph.words and len(names) == 1:
+                kind = "STRING"
+                self.words[names[0]] = graph.words[tensor.name]
+            described.extend(Field(name=name, type=kind, usage="OUTPUT") for name in names)
             self._outputs.append(_Output(name=tensor.name, columns=names))
         return tuple(described)
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from zementis.inference import onnx_labels
 from zementis.inference.errors import INVALID_ONNX, InvalidModel
 from zementis.inference.protobuf import WireError, WireField, encode, fields
 
@@ -75,17 +76,22 @@ class Graph:
     replaced_outputs: dict[str, str]
     """The map output's own name by the name of the graph output that took its place."""
     accepts_missing: bool
+    words: dict[str, tuple[str, ...]]
+    """The texts by the name of the graph output that has their places instead; see `onnx_labels`."""
 
 
-def read(data: bytes) -> Graph:
-    """Check an ONNX file and give what of it can be told without running it. Raises InvalidModel."""
+def read(data: bytes, *, numbered: bool = True) -> Graph:
+    """Check an ONNX file and give what of it can be told without running it. Raises InvalidModel.
+
+    Without ``numbered``, texts stay the graph's own.
+    """
     try:
-        return _read(data)
+        return _read(data, numbered=numbered)
     except WireError as error:
         raise InvalidModel(INVALID_ONNX, f"The file is not an ONNX model: {error}.") from error
 
 
-def _read(data: bytes) -> Graph:
+def _read(data: bytes, *, numbered: bool) -> Graph:
     description = ""
     feature_names: tuple[str, ...] = ()
     functions: list[memoryview] = []
@@ -112,6 +118,7 @@ def _read(data: bytes) -> Graph:
                 _check_node(part.message(), domains, depth=1)
     nodes = _check_graph(graphs[0], domains, depth=0)
     content, class_names, replaced = _without_maps(data, graphs[0], nodes)
+    content, words = onnx_labels.numbered(content) if numbered else (content, {})
     return Graph(
         content=content,
         description=description,
@@ -120,6 +127,7 @@ def _read(data: bytes) -> Graph:
         class_names=class_names,
         replaced_outputs=replaced,
         accepts_missing=_accepts_missing(nodes),
+        words=words,
     )
 
 

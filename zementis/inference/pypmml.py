@@ -35,6 +35,7 @@ class PypmmlScorer:
         """Load the model. Raises InvalidModel where the engine refuses it, ScoringError where Java is at fault."""
         self.inputs = document.inputs
         self.accepts_missing = document.accepts_missing
+        self.words: dict[str, tuple[str, ...]] = {}
         self._text = document.text()
         # The text is kept for a restart of Java, and Java's own copy is several times as large.
         self.size_bytes = 6 * len(self._text)
@@ -60,6 +61,10 @@ class PypmmlScorer:
         if len(parts) == 1:
             return parts[0]
         return {field.name: _joined([part[field.name] for part in parts]) for field in self.outputs}
+
+    def coded(self, columns: Columns) -> dict[str, Column]:
+        """Score rows; see `Scorer.coded`."""
+        return self.score(columns)
 
     def close(self) -> None:
         """Free the model in Java."""

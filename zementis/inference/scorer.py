@@ -24,6 +24,9 @@ class Scorer(Protocol):
     size_bytes: int
     """An estimate of what the loaded model holds in memory, for the cache."""
 
+    words: dict[str, tuple[str, ...]]
+    """The texts of the outputs that `coded` gives as numbers."""
+
     def score(self, columns: Columns) -> dict[str, Column]:
         """Score rows given as one array per input, all of one length, and give one array per output in declared order.
 
@@ -35,6 +38,9 @@ class Scorer(Protocol):
         Raises ScoringError: an input column is absent, of the wrong type or length, or has missing values although
         the model does not say what to do with them; or the engine failed.
         """
+
+    def coded(self, columns: Columns) -> dict[str, Column]:
+        """Score rows as `score` does, but give the outputs in `words` as int64, places in their list of texts."""
 
     def close(self) -> None:
         """Let go of the loaded model; the scorer is unusable afterwards."""

@@ -43,6 +43,7 @@ class TreeScorer:
             Field(name=name, type="DOUBLE", usage="OUTPUT") for name, _ in self._program.outputs
         )
         self.accepts_missing = document.accepts_missing
+        self.words: dict[str, tuple[str, ...]] = {}
         self.size_bytes = 400 * (len(forest.node_splits) + len(forest.leaf_weights))
         try:
             self._session = session(tree_operator.write(forest))
@@ -66,6 +67,10 @@ class TreeScorer:
             return parts[0]
         empty = [{field.name: as_output(np.empty(0), field.type) for field in self.outputs}]
         return {field.name: np.concatenate([part[field.name] for part in parts or empty]) for field in self.outputs}
+
+    def coded(self, columns: Columns) -> dict[str, Column]:
+        """Score rows; see `Scorer.coded`."""
+        return self.score(columns)
 
     def close(self) -> None:
         """Free the session."""

@@ -1,15 +1,16 @@
 """ONNX files: how tensors become columns, and what is refused."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pytest
-from onnx import ModelProto
+from onnx import ModelProto, NodeProto
 from onnx.helper import make_node
 
 from tests.zementis.inference import onnx_files, samples
 from tests.zementis.inference.onnx_files import BOOL, DOUBLE, FLOAT, INT64, STRING, model, row_sums
-from zementis.inference import InvalidModel, Scorer, ScoringError, load
+from zementis.inference import InvalidModel, Scorer, ScoringError, load, onnx
 
 
 def loaded(made: ModelProto) -> Scorer:
@@ -131,3 +132,58 @@ def test_an_infinite_answer_is_no_value() -> None:
 def test_a_missing_value_is_refused_unless_the_graph_replaces_it() -> None:
     with pytest.raises(ScoringError, match="Input 'x\\[0\\]' has no value in 1 of 2 rows"):
         loaded(row_sums()).score({"x[0]": np.array([1.0, np.nan]), "x[1]": np.ones(2)})
+
+
+def classifier(classes: Sequence[str], nodes: Sequence[NodeProto] = (), **options: Any) -> ModelProto:
+    """Give a linear classifier whose label goes through ``nodes``."""
+    rows = len(classes) if len(classes) > 2 else 1
+    linear = make_node(
+        "LinearClassifier",
+        ["x"],
+        ["label", "scores"],
+        domain="ai.onnx.ml",
+        classlabels_strings=list(classes),
+        coefficients=np.sin(np.arange(2.0 * rows)).tolist(),
+        intercepts=np.cos(np.arange(float(rows))).tolist(),
+        post_transform="LOGISTIC",
+    )
+    scores = ("scores", FLOAT, (None, len(classes)))
+    return model([linear, *nodes], **{"outputs": [("label", STRING, (None,)), scores]} | options)
+
+
+THROUGH = make_node("Identity", ["label"], ["named"])
+LOOKED_UP = make_node(
+    "LabelEncoder", ["label"], ["code"], domain="ai.onnx.ml", keys_strings=["hot", "cold"], values_int64s=[7, 9]
+)
+NAMED = [("named", STRING, (None,)), ("label", STRING, (None,)), ("scores", FLOAT, (None, 3))]
+CODED = [("code", INT64, (None,)), ("label", STRING, (None,)), ("scores", FLOAT, (None, 3))]
+
+
+@pytest.mark.parametrize(
+    ("made", "numbered"),
+    [
+        (classifier(["hot", "cold", "größer"]), {"label"}),
+        (classifier(["no", "yes"]), {"label"}),
+        (classifier(["hot", "cold", "größer"], [THROUGH], outputs=NAMED), {"label", "named"}),
+        # The label is needed as a text.
+        (classifier(["hot", "cold", "x"], [LOOKED_UP], outputs=CODED), set()),
+        # Every page would have to list them.
+        (classifier([f"class {place}" for place in range(3)] * 30), set()),
+    ],
+)
+def test_a_classifier_that_numbers_its_classes_names_the_same(made: ModelProto, numbered: set[str]) -> None:
+    content = made.SerializeToString()
+    scorer: Any = load(content, format="ONNX")
+    assert set(scorer.words) == numbered
+    rows = np.random.default_rng(3).normal(size=(500, 2)).astype(np.float32)
+    rows[0] = 0.0
+    answers = scorer.score({"x[0]": rows[:, 0].astype(float), "x[1]": rows[:, 1].astype(float)})
+    bare = onnx.session(content).run(None, {"x": rows})
+    for output, expected in zip(made.graph.output, bare, strict=True):
+        if output.name == "scores":
+            columns = [answers[f"scores[{place}]"] for place in range(expected.shape[1])]
+            assert np.array_equal(np.column_stack(columns), expected)
+        else:
+            assert answers[output.name].tolist() == expected.tolist()
+            kinds = {field.name: field.type for field in scorer.outputs}
+            assert kinds[output.name] == ("INTEGER" if output.name == "code" else "STRING")
