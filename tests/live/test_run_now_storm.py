@@ -36,6 +36,8 @@ POLICIES = ("skip", "allow", "queue", "replace")
 TIMES = 1000
 # How many of the requests for each job come which way; the rest is asked for by a process of its own.
 BY_REST, BY_ADMIN, BY_ENTRY = 100, 100, 50
+# Of a machine that does much else beside.
+LONG = 6 * PATIENCE
 OVERLAP = (Status.SKIPPED, Reason.OVERLAP)
 SUCCEEDED = (Status.SUCCEEDED, None)
 # How many runs of a job may run, and be open, at the same time.
@@ -64,12 +66,12 @@ class Asker:
     def __init__(self, address: str) -> None:
         self._address = address
         login = {"userid": "boss", "password": PASSWORD}
-        answer = requests.post(f"{address}/authService/accounts/login", data=login, timeout=PATIENCE)
+        answer = requests.post(f"{address}/authService/accounts/login", data=login, timeout=LONG)
         self._headers = {"X-VoltMX-Authorization": answer.json()["claims_token"]["value"]}
 
     def by_rest(self, made: list[Job], times: int) -> None:
         """Ask over the jobs API."""
-        link = http.client.HTTPConnection(self._address.removeprefix("http://"), timeout=PATIENCE)
+        link = http.client.HTTPConnection(self._address.removeprefix("http://"), timeout=LONG)
         for _ in range(times):
             for job in made:
                 link.request("POST", f"/admin/api/jobs/job/run/{job.number}", headers=self._headers)
@@ -80,23 +82,23 @@ class Asker:
     def move(self, job: Job, expression: str) -> None:
         """Give a job another schedule over the jobs API."""
         body = {"jobId": job.number, "jobFrequency": expression}
-        answer = requests.put(f"{self._address}/admin/api/jobs/job", json=body, headers=self._headers, timeout=PATIENCE)
+        answer = requests.put(f"{self._address}/admin/api/jobs/job", json=body, headers=self._headers, timeout=LONG)
         assert (answer.status_code, answer.json()["status"]) == (200, "SUCCESS"), answer.text
 
     def by_admin(self, made: list[Job], times: int) -> None:
         """Choose the jobs in the console's list and the action "Run now"."""
         session, admin = requests.Session(), f"{self._address}/admin"
-        shown = session.get(f"{admin}/login/", timeout=PATIENCE).text
+        shown = session.get(f"{admin}/login/", timeout=LONG).text
         login = {"csrfmiddlewaretoken": _token(shown), "username": "boss", "password": PASSWORD}
-        session.post(f"{admin}/login/", data=login, allow_redirects=False, timeout=PATIENCE)
-        shown = session.get(f"{admin}/scheduler/job/add/", timeout=PATIENCE).text
+        session.post(f"{admin}/login/", data=login, allow_redirects=False, timeout=LONG)
+        shown = session.get(f"{admin}/scheduler/job/add/", timeout=LONG).text
         form = {
             "csrfmiddlewaretoken": _token(shown),
             "action": "run_now",
             "_selected_action": [str(job.pk) for job in made],
         }
         for _ in range(times):
-            answer = session.post(f"{admin}/scheduler/job/", data=form, allow_redirects=False, timeout=PATIENCE)
+            answer = session.post(f"{admin}/scheduler/job/", data=form, allow_redirects=False, timeout=LONG)
             assert answer.status_code == 302, answer.text
 
 
@@ -145,7 +147,7 @@ def most_at_once(over: Callable[[], bool]) -> dict[str, tuple[int, int]]:
                 most[policy] = tuple(map(max, seen, most.get(policy, (0, 0))))
         return over()
 
-    wait_for(look, deadline=4 * PATIENCE, every=0.03, what="the end of all requests and runs")
+    wait_for(look, deadline=LONG, every=0.03, what="the end of all requests and runs")
     return most
 
 
@@ -190,6 +192,7 @@ def flaky() -> Iterator[Flaky]:
         yield server.foundry  # type: ignore[misc]
 
 
+@pytest.mark.timeout(900)
 def test_a_thousand_run_nows_at_once_beside_the_clock_and_a_retry_keep_to_each_overlap_policy(
     processes: Processes, flaky: Any
 ) -> None:
@@ -238,10 +241,10 @@ def test_a_thousand_run_nows_at_once_beside_the_clock_and_a_retry_keep_to_each_o
             calls += [lambda asker=asker: asker.by_rest(made, BY_REST // 2 // threads)] * threads  # type: ignore[misc]
         with ThreadPoolExecutor(len(calls)) as pool:
             list(pool.map(lambda call: call(), calls))
-        assert other.wait() == 0, other.output
+        assert other.wait(deadline=LONG) == 0, other.output
         askers[1].by_rest(made, rest - apart)
         asked.set()
-        fires.result(deadline=2 * PATIENCE)
+        fires.result(deadline=LONG)
         for job in made:
             jobs.deactivate(job, by="tester")
 
@@ -251,7 +254,7 @@ def test_a_thousand_run_nows_at_once_beside_the_clock_and_a_retry_keep_to_each_o
         return not storm.is_alive() and not Execution.objects.open().exists()
 
     most = most_at_once(over)
-    storm.result()
+    storm.result(deadline=LONG)
     assert checker.check(until=clock.exact_now(), settled=True).violations == []
     asked_for = [Execution.objects.of(job).filter(trigger=Trigger.MANUAL).count() for job in made]
     assert asked_for == [TIMES] * 4
@@ -273,8 +276,9 @@ def test_a_thousand_run_nows_at_once_beside_the_clock_and_a_retry_keep_to_each_o
         ran = Execution.objects.of(job).filter(status=Status.SUCCEEDED).order_by("number")
         begun = list(ran.values_list("started_at", flat=True))
         assert begun == sorted(filter(None, begun))
-    # The retries ran too, but for the run that was replaced meanwhile; each attempt called its service once.
-    tried = {execution.pk: (Status(execution.status), execution.attempt) for execution in refreshed(first)}
-    assert list(tried.values()) == [(Status.SUCCEEDED, 2)] * 3 + [(Status.CANCELLED, 1)]
+    # The retries ran too, unless the run was replaced meanwhile; each attempt called its service once.
+    *tried, replaced = [(Status(execution.status), execution.attempt) for execution in refreshed(first)]
+    assert tried == [(Status.SUCCEEDED, 2)] * 3
+    assert replaced in {(Status.CANCELLED, 1), (Status.CANCELLED, 2), (Status.SUCCEEDED, 2)}
     called = {policy: sum(Execution.objects.of(job).values_list("attempt", flat=True)) for policy, job in by.items()}
     assert {policy: flaky.calls[policy] for policy in called} == called
