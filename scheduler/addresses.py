@@ -65,7 +65,7 @@ def _kind(address: IpAddress) -> str | None:
         return "loopback"
     if address.is_unspecified or address.is_multicast:
         return "reserved"
-    if address.is_private or not address.is_global:
+    if address.is_private or not address.is_global or address.is_reserved or getattr(address, "is_site_local", False):
         return "private"
     return None
 

@@ -146,6 +146,17 @@ def test_the_admin_shows_the_secret_once(user_of: Users, client: Client) -> None
     assert asked(found[0], VOLTMX).status_code == 200
 
 
+def test_an_administrator_makes_no_token_that_speaks_for_a_superuser(user_of: Users, client: Client) -> None:
+    root = User.objects.create_superuser("root")
+    fields = {"name": "n", "owner": root.pk, "surface": "any", "role": "viewer", "expires_at_0": "2099-01-01"}
+    told = []
+    for user in (user_of(Role.ADMINISTRATOR), root):
+        client.force_login(user)
+        client.post("/admin/accounts/apitoken/add/", {**fields, "expires_at_1": "00:00:00"})
+        told.append(ApiToken.objects.filter(owner=root).count())
+    assert told == [0, 1]
+
+
 def test_the_command_makes_lists_and_revokes(user_of: Users) -> None:
     owner = user_of(Role.OPERATOR)
     out = StringIO()

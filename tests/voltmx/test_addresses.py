@@ -43,7 +43,14 @@ def test_link_local_metadata_and_unusable_addresses_are_refused(address: str, se
         addresses.check_address(address)
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "::ffff:127.0.0.1", "10.0.0.1", "192.168.1.1", "100.64.0.1"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("127.0.0.1", "::1", "::ffff:127.0.0.1", "10.0.0.1", "192.168.1.1", "100.64.0.1"),
+        # Out of use, and routed wherever a network still does: site-local, and wrappers of IPv4 addresses.
+        *("fec0::1", "::127.0.0.1", "::ffff:0:7f00:1", "64:ff9b:1::7f00:1", "2001:0:7f00:1::"),
+    ],
+)
 def test_loopback_and_private_addresses_need_the_setting(address: str, settings: Any) -> None:
     settings.VOLTMX_ALLOW_ADDRESSES = []
     with pytest.raises(RefusedAddress):
