@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from scheduler.calendars import store as calendar_store
+from scheduler.calendars.days import Closure
 from scheduler.cli import rule_entries
 from scheduler.cli.entries import entry_of
+from scheduler.console.closures import next_closures
 from scheduler.console.words import said_by
 from scheduler.exceptions import InvalidSchedule, UnknownJobType
 from scheduler.models import Execution, Job, Status
 from scheduler.schedule import Schedule
 
 _LOOKED_AT = 2000
+_BATCH = 500
 
 
-def job_record(job: Job) -> dict[str, Any]:
-    """Return a job as a line of a list. Instants are ISO 8601 in UTC. Needs the job's state."""
+def job_records(rows: Iterable[Job]) -> Iterator[dict[str, Any]]:
+    """Yield jobs as lines of a list, asking for the calendars of many at once."""
+    jobs = iter(rows)
+    while batch := list(islice(jobs, _BATCH)):
+        closed = next_closures(batch)
+        yield from (job_record(job, closed.get(job.pk)) for job in batch)
+
+
+def job_record(job: Job, closure: Closure | None = None) -> dict[str, Any]:
+    """Return a job as a line of a list. Instants are ISO 8601 in UTC. Needs the job's state.
+
+    ``closure``: why its next fire will be skipped.
+    """
     state = job.state
     return {
         "kind": job.kind,
@@ -28,6 +43,7 @@ def job_record(job: Job) -> dict[str, Any]:
         "schedule": job.frequency or _iso(job.run_at),
         "zone": job.zone,
         "next_fire_at": _iso(state.next_fire_at),
+        "closed_by": None if closure is None else str(closure),
         "open_runs": state.open_runs,
         "last_status": None if state.last_status is None else Status(state.last_status).label,
         "last_ended_at": _iso(state.last_ended_at),
@@ -51,7 +67,7 @@ def job_details(job: Job, *, calendars: Mapping[int, str], now: datetime, fires:
     except InvalidSchedule:
         coming = []
     return {
-        **job_record(job),
+        **job_record(job, next_closures([job]).get(job.pk)),
         "created_at": _iso(job.created_at),
         "created_by": job.created_by,
         "updated_at": _iso(job.updated_at),

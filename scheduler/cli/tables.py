@@ -37,13 +37,20 @@ def jobs_table(records: Iterable[Mapping[str, Any]]) -> Table:
             Text(f"{record['kind']}/{record['number']}", style="" if record["active"] else "bright_black"),
             Text(_clean(record["name"])),
             Text(_clean(f"{record['schedule']} {'' if record['zone'] == 'UTC' else record['zone']}".strip())),
-            Text(instant(record["next_fire_at"]) if record["active"] else "paused"),
+            Text(_next_fire(record)),
             status(record["last_status"]),
             Text(instant(record["last_ended_at"])),
             Text(str(record["runs"])),
             Text(str(record["failed"]), style="red" if record["failed"] else ""),
         )
     return table
+
+
+def _next_fire(record: Mapping[str, Any]) -> str:
+    if not record["active"]:
+        return "paused"
+    fire = instant(record["next_fire_at"])
+    return fire if record["closed_by"] is None else f"{fire}, closed by {_clean(record['closed_by'])}"
 
 
 def runs_table(records: Iterable[Mapping[str, Any]]) -> Table:

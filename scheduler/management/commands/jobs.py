@@ -133,11 +133,9 @@ class Command(BaseCommand):
         rows = rows.filter(**{name: value for name, value in wanted.items() if value is not None})
         limit = options["limit"]
         if options["json"]:
-            self._print_json(
-                records.job_record(job) for job in (rows[:limit] if limit else rows.iterator(chunk_size=500))
-            )
+            self._print_json(records.job_records(rows[:limit] if limit else rows.iterator(chunk_size=500)))
             return
-        found = [records.job_record(job) for job in (rows[: limit + 1] if limit else rows)]
+        found = list(records.job_records(rows[: limit + 1] if limit else rows))
         self.console.print(tables.jobs_table(found[:limit] if limit else found))
         if limit and len(found) > limit:
             self.console.print(Text(f"and {rows.count() - limit} more; --limit 0 lists all"))

@@ -94,6 +94,21 @@ def test_days_of_a_jobs_calendars_are_no_fires() -> None:
     assert (len(days), max(days) <= 4) == (5, True)
 
 
+def test_a_list_says_which_next_fires_are_on_closed_days(django_assert_num_queries: Any) -> None:
+    closed = calendars.save(None, calendars.Rules(name="New year", dates="01-01 Feast"), by="tester")
+    a_job(name="kept in"), a_job(name="open", expression="0 0 0 2 1 ?", calendars=[closed.pk])
+    for _ in range(5):
+        a_job(name="kept out", calendars=[closed.pk])
+    assert [record["closed_by"] for record in jobs_command("list", "--json").json] == [
+        None,
+        None,
+        *["New year: Feast"] * 5,
+    ]
+    with django_assert_num_queries(2):
+        lines = jobs_command("list").out.splitlines()
+    assert [line.count("-01-01 00:00:00, closed by New year: Feast") for line in lines] == [0, 0, 0, 1, 1, 1, 1, 1]
+
+
 def test_a_history_lists_the_newest_runs_first() -> None:
     job = a_job()
     ended(job, Status.SUCCEEDED)
