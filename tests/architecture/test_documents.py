@@ -25,3 +25,30 @@ def test_links_of_the_readme_lead_to_files() -> None:
     links = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", (ROOT / "README.md").read_text())
     missing = [link for link in links if "://" not in link and not (ROOT / link).exists()]
     assert (len(links) > 10, missing) == (True, [])
+
+
+def test_tests_that_the_documents_name_are_there() -> None:
+    # `live/test_beats` `a_part_of_its_name`, `another`; and paths as they are.
+    text = "\n".join(page.read_text() for page in sorted((ROOT / "docs").rglob("*.md")))
+    files = set(re.findall(r"`(?:tests/)?((?:[a-z]+/)+test_\w+)(?:\.py)?`", text))
+    missing = sorted(file for file in files if not (ROOT / "tests" / f"{file}.py").exists())
+    named = [
+        (file, part)
+        for file, parts in re.findall(r"`((?:[a-z]+/)+test_\w+)`((?:,? `\w+`)+)", text)
+        for part in re.findall(r"`(\w+)`", parts)
+    ]
+    gone = [
+        f"{file}: {part}"
+        for file, part in named
+        if (ROOT / "tests" / f"{file}.py").exists()
+        and not re.search(rf"^\s*def test_\w*{part}", (ROOT / "tests" / f"{file}.py").read_text(), re.MULTILINE)
+    ]
+    assert (len(files) > 30, len(named) > 20, missing, gone) == (True, True, [], [])
+
+
+def test_every_module_of_the_core_is_found_in_the_architecture() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    modules = [path.name for path in (ROOT / "scheduler").glob("*.py") if not path.name.startswith(("__", "apps"))]
+    django = {"management/", "migrations/", "templatetags/"}
+    rooms = {f"{path.parent.name}/" for path in (ROOT / "scheduler").glob("*/__init__.py")} - django
+    assert sorted(name for name in (*modules, *rooms) if f"`{name}`" not in page) == []
