@@ -18,10 +18,10 @@ from typing import Any
 from django.conf import settings
 from django.db import connection, transaction
 
-from scheduler import job_types, limits, metrics, outbox, request_id
+from scheduler import broken, job_types, limits, metrics, outbox, request_id
 from scheduler.arrays import INSTANT, integers
 from scheduler.calendars import store as calendars
-from scheduler.due import Batch, DueJob, Row, missed, to_microseconds
+from scheduler.due import Batch, DueJob, Row, to_microseconds
 from scheduler.endings import ask_to_stop, end_queued_locked, release_held
 from scheduler.exceptions import UnknownJobType
 from scheduler.held import held
@@ -36,6 +36,10 @@ logger = logging.getLogger(__name__)
 # work out, and PostgreSQL ends a transaction that is silent for too long (``connections.IDLE_IN_TRANSACTION``).
 MOST_ROWS = 5000
 MOST_SECONDS = 1.0
+
+
+class _AlreadyRecorded(Exception):
+    """An instant of a claim has its row already."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,13 @@ SELECT id, expression, zone, run_at, starts_at, ends_at, misfire, misfire_grace_
 """
 
 
+_RECORDED = """
+SELECT job_id, (extract(epoch FROM scheduled_for) * 1000000)::bigint FROM scheduler_execution
+ WHERE job_id = ANY(%s::bigint[]) AND trigger IN (0, 2)
+   AND scheduled_for BETWEEN {} AND {}
+""".format(INSTANT.format("%s::bigint"), INSTANT.format("%s::bigint"))
+
+
 def claim(
     *,
     limit: int,
@@ -94,15 +105,28 @@ def claim(
     those named.
     """
     began = time.perf_counter()
+    try:
+        claimed = _claim_due(limit, past, back, known)
+    except _AlreadyRecorded:
+        # Rare enough not to be asked every time: the database's clock was set back, and jobs were edited since.
+        logger.warning("claim.already_recorded")
+        claimed = _claim_due(limit, past, back, known, ask=True)
+    metrics.TICKS.add()
+    metrics.TICK.observe(time.perf_counter() - began)
+    return claimed
+
+
+def _claim_due(
+    limit: int, past: Collection[int] | None, back: float, known: Collection[int], *, ask: bool = False
+) -> Claimed:
+    began = time.perf_counter()
     with transaction.atomic(), connection.cursor() as cursor:
         found, freed = _look(cursor, limit, past, back, known)
         looked = time.perf_counter()
         # Nobody is known to hold anything of a job, or: ask.
         passed_over = held(cursor, {state[0]: state[5] for state in found}) if found and past is not None else set()
         locked = [state for state in found if state[0] not in passed_over] if passed_over else found
-        claimed = _claim(cursor, locked, now=locked[0][6]) if locked else Claimed((), 0)
-    metrics.TICKS.add()
-    metrics.TICK.observe(time.perf_counter() - began)
+        claimed = _claim(cursor, locked, now=locked[0][6], ask=ask) if locked else Claimed((), 0)
     return replace(claimed, passed_over=tuple(passed_over), freed=freed, look_seconds=looked - began)
 
 
@@ -136,12 +160,13 @@ def settle(job_pk: int, *, now: datetime) -> tuple[Hint, ...]:
     with connection.cursor() as cursor:
         cursor.execute(_DUE_ONE, [job_pk, now])
         locked = cursor.fetchall()
-        return _claim(cursor, locked, now=to_microseconds(now)).hints if locked else ()
+        return _claim(cursor, locked, now=to_microseconds(now), ask=True).hints if locked else ()
 
 
-def _claim(cursor: Any, locked: Sequence[tuple[Any, ...]], *, now: int) -> Claimed:
-    batch = Batch()
-    broken: list[Row] = []
+def _claim(cursor: Any, locked: Sequence[tuple[Any, ...]], *, now: int, ask: bool) -> Claimed:
+    """Write what becomes of locked jobs. ``ask`` which instants have a row; else ``_AlreadyRecorded`` where one has."""
+    batch = Batch(recorded=_recorded(cursor, locked, now) if ask else frozenset())
+    unreadable: list[Row] = []
     jobs = _due_jobs(cursor, locked)
     ends = time.monotonic() + MOST_SECONDS
     left = 0
@@ -159,35 +184,12 @@ def _claim(cursor: Any, locked: Sequence[tuple[Any, ...]], *, now: int) -> Claim
             # hand) must not keep the others from firing, nor be tried again for ever.
             logger.exception("claim.job_paused job_pk=%s", job.job_pk)
             del batch.rows[rows:]
-            broken.extend(_write_broken(cursor, job, problem, now=now))
+            unreadable.extend(broken.pause(cursor, job, problem, queue=queue_of(job.kind), now=now))
     for job_pk in batch.replaced:
         replace_open(cursor, job_pk)
-    hints = _write(cursor, batch)
-    metrics.claimed([*batch.rows, *broken], {job.job_pk: job.kind for job in jobs}, now=now)
+    hints = _write(cursor, batch, asked=ask)
+    metrics.claimed([*batch.rows, *unreadable], {job.job_pk: job.kind for job in jobs}, now=now)
     return Claimed(hints, len(locked), left=left)
-
-
-def _write_broken(cursor: Any, job: DueJob, problem: Exception, *, now: int) -> list[Row]:
-    """Pause a job whose fires cannot be worked out, say why among its changes, and record as missed what it had due.
-
-    Returns the row of that. Nobody can say how many instants it stands for: it begins with the one known to be due, and
-    there is none where the job was only just resumed and its first fire is what cannot be worked out.
-    """
-    text = f"{type(problem).__name__}: {problem}"[:1000]
-    due = None if job.recompute else job.next_fire
-    cursor.execute(
-        _PAUSE_BROKEN,
-        {
-            "job": job.job_pk,
-            "due": due,
-            "now": now,
-            "queue": queue_of(job.kind),
-            "messages": json.dumps([f"the clock could not work out its fires and paused the job: {text}"]),
-            "changes": json.dumps({"active": [True, False], "problem": [None, text]}),
-        },
-    )
-    outbox.write_not_run(cursor, [row[0] for row in cursor.fetchall() if row[0] is not None])
-    return [] if due is None else [missed(job.job_pk, due, until=now)]
 
 
 def _due_jobs(cursor: Any, states: Sequence[tuple[Any, ...]]) -> list[DueJob]:
@@ -234,30 +236,6 @@ def _default_queues() -> str:
     return json.dumps({job_type.kind: job_type.queue for job_type in job_types.all_types()})
 
 
-_PAUSE_BROKEN = f"""
-WITH paused AS (
-    UPDATE scheduler_job SET active = false, version = version + 1, updated_at = now(), updated_by = 'clock'
-     WHERE id = %(job)s RETURNING *
-), state AS (
-    UPDATE scheduler_jobstate SET next_fire_at = NULL, recompute = false WHERE job_id = %(job)s RETURNING entry_id
-), entry AS (
-    UPDATE django_celery_beat_periodictask SET enabled = false WHERE id = (SELECT entry_id FROM state)
-), missed AS (
-    INSERT INTO scheduler_execution
-           (job_id, trigger, scheduled_for, until, status, reason, frequency, queue, priority, concurrency_key,
-            ended_at, expires_at, attempt, rescues, cancel_requested, messages, visible, complete)
-    SELECT id, 0, {INSTANT.format("%(due)s::bigint")}, {INSTANT.format("%(now)s::bigint")}, 5, 'missed',
-           coalesce(schedule_text, expression), coalesce(nullif(queue, ''), %(queue)s), priority, '', now(),
-           now() + make_interval(days => retention_days), 0, 0, false, %(messages)s::jsonb, history_strategy <> 'OFF',
-           false
-      FROM paused WHERE %(due)s::bigint IS NOT NULL
-    ON CONFLICT (job_id, scheduled_for) WHERE trigger IN (0, 2) DO NOTHING
-    RETURNING id
-)
-INSERT INTO scheduler_jobchange (job_id, kind, number, at, by, verb, changes)
-SELECT id, kind, number, {INSTANT.format("%(now)s::bigint")}, 'clock', 'deactivated', %(changes)s::jsonb FROM paused
-RETURNING (SELECT id FROM missed)
-"""
 # In order: the older of two executions has the smaller id, which the order of a backlog and of lost messages goes by.
 _INSERT = f"""
 INSERT INTO scheduler_execution
@@ -302,7 +280,12 @@ _ENTRIES_OVER = (
 _HEADERS = "SELECT id, headers::text FROM scheduler_job WHERE id = ANY(%s::bigint[]) AND headers <> '{}'::jsonb"
 
 
-def _write(cursor: Any, batch: Batch) -> tuple[Hint, ...]:
+def _recorded(cursor: Any, locked: Sequence[tuple[Any, ...]], now: int) -> frozenset[tuple[int, int]]:
+    cursor.execute(_RECORDED, [integers(state[0] for state in locked), min(state[1] for state in locked), now])
+    return frozenset(cursor.fetchall())
+
+
+def _write(cursor: Any, batch: Batch, *, asked: bool) -> tuple[Hint, ...]:
     """Write the rows of a batch; return the hints of the executions that may start at once."""
     hints: list[Hint] = []
     opened: Counter[int] = Counter()
@@ -312,6 +295,8 @@ def _write(cursor: Any, batch: Batch) -> tuple[Hint, ...]:
             [_default_queues(), default_queue(), limits.all_limited(), REPUBLISH_SECONDS, *_row_columns(batch)],
         )
         inserted = cursor.fetchall()
+        if len(inserted) < len(batch.rows) and not asked:
+            raise _AlreadyRecorded
         cursor.execute(_HEADERS, [integers(row[0] for row in batch.rows)])
         headers = dict(cursor.fetchall())
         not_run: dict[int, int] = {}
@@ -326,8 +311,6 @@ def _write(cursor: Any, batch: Batch) -> tuple[Hint, ...]:
         outbox.write_not_run(cursor, not_run.values())
     if not batch.states:
         return ()
-    # Opened runs are counted from what was inserted: an instant that had its row already (the database's clock was set
-    # back) is not counted twice.
     jobs, fires, numbers = zip(*batch.states, strict=True)
     opens = [opened[job_pk] for job_pk in jobs]
     cursor.execute(_STATES, [integers(jobs), integers(fires), integers(numbers), integers(opens)])

@@ -62,8 +62,9 @@ Row = tuple[int, int | None, int, int, int | None, int, str | None, bool]
 
 @dataclass(slots=True)
 class Batch:
-    """The rows that a claim will write."""
+    """The rows that a claim will write. ``recorded``: instants (job, due) that have theirs, and get nothing else."""
 
+    recorded: frozenset[tuple[int, int]] = frozenset()
     rows: list[Row] = field(default_factory=list)
     # job, next fire, last number
     states: list[tuple[int, int | None, int]] = field(default_factory=list)
@@ -92,7 +93,9 @@ class Batch:
             passed = self._plan(job, now) if job.closed is None else self._plan_around(job, job.closed, now)
             following = _optional(passed.next_fire_at)
             late, on_time = _instants(passed.late), _instants(passed.on_time)
-            self.rows.extend(_not_run(job, passed))
+            self.rows.extend(row for row in _not_run(job, passed) if (row[0], row[3]) not in self.recorded)
+        if self.recorded:
+            late, on_time = (self._unrecorded(job, instants) for instants in (late, on_time))
         number, fired = job.last_number, 0
         for instant, trigger in _with_triggers(late, on_time):
             decision = decide(job.overlap, open_runs=job.open_runs + fired)
@@ -129,14 +132,17 @@ class Batch:
         fires = DueFires(job.schedule, closed, due=to_datetime(job.next_fire or now), now=to_datetime(now))
         for first, last in fires.closed():
             until = _optional(last)
-            self.rows.append(
-                (job.job_pk, None, _SCHEDULE, to_microseconds(first), until, _SKIPPED, Reason.CALENDAR.value, False)
-            )
+            due = to_microseconds(first)
+            if (job.job_pk, due) not in self.recorded:
+                self.rows.append((job.job_pk, None, _SCHEDULE, due, until, _SKIPPED, Reason.CALENDAR.value, False))
         first_open = fires.first_open()
         following = job.schedule.following(to_datetime(now))
         if first_open is None:
             return Plan(following)
         return replace(_planned(job, fires, first_open, now), next_fire_at=following)
+
+    def _unrecorded(self, job: DueJob, instants: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(instant for instant in instants if (job.job_pk, instant) not in self.recorded)
 
     def _advance(self, job: DueJob, following: int | None, number: int, fired: int) -> None:
         self.states.append((job.job_pk, following, number))

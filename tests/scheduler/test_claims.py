@@ -1,13 +1,15 @@
 """Claims: every due instant becomes one row, and job, entry and execution agree."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
+from unittest.mock import patch
 
 import pytest
 from django.db import connection
 from django_celery_beat.models import PeriodicTask
 
-from scheduler import claims, clock, executions, jobs
+from scheduler import claims, clock, executions, jobs, metrics
 from scheduler.job_types import Outcome
 from scheduler.models import Execution, Job, JobChange, JobState, Reason, Status, Trigger
 from scheduler.schedule import Schedule
@@ -16,6 +18,7 @@ from tests.scheduler.factories import MINUTELY, YEARLY, a_job, counted, counters
 pytestmark = pytest.mark.django_db
 
 SECONDLY = "* * * * * ?"
+T = TypeVar("T")
 
 
 def claimed() -> claims.Claimed:
@@ -39,6 +42,18 @@ def skipped(
     instant: datetime, reason: Reason, *, until: datetime | None = None, trigger: Trigger = Trigger.SCHEDULE
 ) -> tuple[Any, ...]:
     return (instant, until, Status.SKIPPED, reason, trigger, None)
+
+
+def counting(act: Callable[[], T]) -> tuple[T, dict[str, float]]:
+    """What ``act`` returns, and what it counted of instants."""
+    before = metrics._local.take()
+    with patch("scheduler.metrics.transaction") as transaction:
+        transaction.on_commit = lambda count: count()
+        made = act()
+    counted = metrics._local.take()
+    metrics._local.put_back(before)
+    of_instants = (metrics.DUE.name, metrics.CLAIMED.name, metrics.SKIPPED.name)
+    return made, {name: series.value for (name, _, _), series in counted.items() if name in of_instants}
 
 
 def test_a_due_job_gets_a_queued_run_a_next_fire_and_a_hint() -> None:
@@ -92,6 +107,30 @@ def test_an_instant_that_has_its_row_is_not_fired_again() -> None:
     JobState.objects.filter(job=job).update(next_fire_at=at)
     assert claimed().hints == ()
     assert (rows(job), counters(job)) == ([ran(at, 1)], counted(job))
+
+
+def test_an_instant_that_has_its_row_is_counted_and_decided_about_once() -> None:
+    """As after the database's clock was set back and the job was edited."""
+    job, other = a_job(overlap="replace"), a_job()
+    at = due(job, seconds_ago=5)
+    claimed()
+    run = executions.start([Execution.objects.get().pk], worker="worker-1")[0]
+    due(job, seconds_ago=5)
+    due(other)
+    made, counts = counting(claimed)
+    assert (rows(job)[0][:3], len(rows(other)), len(made.hints)) == ((at, None, Status.RUNNING), 1, 1)
+    assert (Execution.objects.get(pk=run.execution_id).cancel_requested, state(job).last_number) == (False, 1)
+    assert (state(job).open_runs, PeriodicTask.objects.get(job_state__job=job).total_run_count) == (1, 1)
+    assert counts == {metrics.DUE.name: 1.0, metrics.CLAIMED.name: 1.0}
+
+
+def test_an_edit_s_own_claim_counts_what_has_its_row_no_more_than_a_beat_s() -> None:
+    job = a_job(expression=MINUTELY)
+    due(job, seconds_ago=5)
+    claimed()
+    due(job, seconds_ago=5)
+    _, counts = counting(lambda: jobs.update(job, {"name": "another"}, by="tester"))
+    assert (state(job).last_number, counts) == (1, {})
 
 
 def test_a_job_of_one_instant_fires_once_and_its_entry_is_over() -> None:
