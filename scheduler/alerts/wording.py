@@ -43,8 +43,8 @@ def summary(run: Run) -> str:
 
 def recovery(summary: str, *, opened_at: datetime, times: int) -> str:
     """Return what is said when an incident is over."""
-    runs = "one run" if times == 1 else f"{times} runs"
-    return f"All is well again. It began at {instant(opened_at)} and met {runs}.\n\nIt was:\n{summary}"
+    found = "once" if times == 1 else f"{times} times"
+    return f"All is well again. It began at {instant(opened_at)} and was found {found}.\n\nIt was:\n{summary}"
 
 
 def due(run: Run) -> str:

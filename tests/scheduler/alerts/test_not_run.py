@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from scheduler import claims, executions, jobs, notices
 from scheduler.job_types import Outcome
@@ -51,6 +53,7 @@ def test_fires_beside_a_run_that_does_not_end_are_told_once_and_the_next_run_tha
     started(job)
     settle()
     assert (open_incidents(), receiver.titles[1:]) == (0, ["Job nightly: well again"])
+    assert " and was found 2 times.\n" in receiver.seen[1].body["message"]
 
 
 def test_what_was_missed_while_no_beat_was_there_is_told_as_one() -> None:
@@ -126,6 +129,18 @@ def test_skipped_instants_leave_nothing_for_beats_to_do_where_no_rule_waits_for_
     started(job)
     falls_due(job)
     assert (Execution.objects.filter(reason=Reason.OVERLAP).count(), Notice.objects.count()) == (1, 0)
+
+
+def test_a_claim_that_skips_nothing_asks_no_more_where_a_rule_waits() -> None:
+    job = a_job(overlap="allow")
+    asked = []
+    for seconds in (2, 1):
+        due(job, seconds_ago=seconds)
+        with CaptureQueriesContext(connection) as queries:
+            claims.claim(limit=10)
+        asked.append(len(queries))
+        a_rule(condition=Condition.NOT_RUN)
+    assert (asked[0], Execution.objects.count()) == (asked[1], 2)
 
 
 def test_a_job_s_own_rule_holds_for_it_alone() -> None:
