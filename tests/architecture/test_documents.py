@@ -27,23 +27,19 @@ def test_links_of_the_readme_lead_to_files() -> None:
     assert (len(links) > 10, missing) == (True, [])
 
 
-def test_tests_that_the_documents_name_are_there() -> None:
-    # `live/test_beats` `a_part_of_its_name`, `another`; and paths as they are.
+def test_addresses_elsewhere_are_whole_and_encrypted() -> None:
+    # Whether they answer is not asked: no test may depend on the network.
+    pages = [*sorted((ROOT / "docs").rglob("*.md")), ROOT / "README.md", ROOT / "CHANGELOG.md"]
+    links = [link for page in pages for link in re.findall(r"\]\(([a-z]+:[^)\s]*)[^)]*\)", page.read_text())]
+    odd = [link for link in links if not re.fullmatch(r"https://([a-z0-9-]+\.)+[a-z]{2,}(/[\w./#-]*)?", link)]
+    assert (len(links) > 4, odd) == (True, [])
+
+
+def test_files_of_tests_that_the_documents_name_are_there() -> None:
     text = "\n".join(page.read_text() for page in sorted((ROOT / "docs").rglob("*.md")))
     files = set(re.findall(r"`(?:tests/)?((?:[a-z]+/)+test_\w+)(?:\.py)?`", text))
     missing = sorted(file for file in files if not (ROOT / "tests" / f"{file}.py").exists())
-    named = [
-        (file, part)
-        for file, parts in re.findall(r"`((?:[a-z]+/)+test_\w+)`((?:,? `\w+`)+)", text)
-        for part in re.findall(r"`(\w+)`", parts)
-    ]
-    gone = [
-        f"{file}: {part}"
-        for file, part in named
-        if (ROOT / "tests" / f"{file}.py").exists()
-        and not re.search(rf"^\s*def test_\w*{part}", (ROOT / "tests" / f"{file}.py").read_text(), re.MULTILINE)
-    ]
-    assert (len(files) > 30, len(named) > 20, missing, gone) == (True, True, [], [])
+    assert (len(files) > 30, missing) == (True, [])
 
 
 def test_every_module_of_the_core_is_found_in_the_architecture() -> None:

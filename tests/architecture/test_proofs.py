@@ -26,7 +26,7 @@ def found(module: str, name: str) -> bool:
     return any(pattern.fullmatch(test) for test in names(module))
 
 
-@pytest.mark.parametrize("page", ["guarantees", "runs"])
+@pytest.mark.parametrize("page", ["guarantees", "runs", "when-something-dies"])
 def test_each_test_that_a_promise_names_exists(page: str) -> None:
     text = (ROOT / "docs" / f"{page}.md").read_text()
     rows = [(module, _NAME.findall(after)) for module, after in _NAMED.findall(text)]
