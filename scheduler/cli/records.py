@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from heapq import nlargest
 from itertools import islice
 from typing import Any
 
@@ -14,7 +15,7 @@ from scheduler.cli.entries import entry_of
 from scheduler.console.closures import next_closures
 from scheduler.console.words import said_by
 from scheduler.exceptions import InvalidSchedule, UnknownJobType
-from scheduler.models import Execution, Job, Status
+from scheduler.models import Execution, Job, Status, Trigger
 from scheduler.schedule import Schedule
 
 _LOOKED_AT = 2000
@@ -78,12 +79,17 @@ def job_details(job: Job, *, calendars: Mapping[int, str], now: datetime, fires:
 
 
 def run_record(execution: Execution) -> dict[str, Any]:
-    """Return a run as a line of a history. The duration is in milliseconds."""
+    """Return a run, or an instant that did not run, as a line of a history. The duration is in milliseconds.
+
+    ``reason``: why it did not; ``until``: the last of the instants for which the line stands, where there are more.
+    """
     return {
         "number": execution.number,
         "status": Status(execution.status).label,
         "trigger": execution.get_trigger_display(),
         "scheduled_for": _iso(execution.scheduled_for),
+        "until": _iso(execution.until),
+        "reason": execution.reason,
         "started_at": _iso(execution.started_at),
         "ended_at": _iso(execution.ended_at),
         "duration_ms": execution.duration_ms,
@@ -91,6 +97,17 @@ def run_record(execution: Execution) -> dict[str, Any]:
         "worker": execution.worker,
         "messages": said_by(execution),
     }
+
+
+def recorded(job: Job, *, limit: int) -> Iterable[Execution]:
+    """Return what is recorded of a job, runs and instants that did not run, the newest first; all for a limit of 0."""
+    rows = Execution.objects.of(job).filter(visible=True)
+    if not limit:
+        return rows.order_by("-scheduled_for", "-pk").iterator(chunk_size=_BATCH)
+    # Through two indexes, a bounded number of rows each.
+    fires = rows.filter(trigger__in=(Trigger.SCHEDULE, Trigger.MISFIRE)).order_by("-scheduled_for")[:limit]
+    found = {execution.pk: execution for execution in (*rows.runs().newest_first()[:limit], *fires)}
+    return nlargest(limit, found.values(), key=lambda execution: (execution.scheduled_for, execution.pk))
 
 
 def upcoming(job: Job, *, now: datetime, count: int) -> list[datetime]:

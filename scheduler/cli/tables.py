@@ -15,6 +15,7 @@ from scheduler.cli.documents import write
 from scheduler.cli.planning import Plan
 from scheduler.cli.steps import AnyStep, Verb
 from scheduler.console.words import NOTHING, duration
+from scheduler.models import Reason
 
 _STYLES = {
     "succeeded": "green",
@@ -66,9 +67,16 @@ def runs_table(records: Iterable[Mapping[str, Any]]) -> Table:
             Text(instant(record["started_at"])),
             Text(NOTHING if took is None else duration(timedelta(milliseconds=took))),
             Text(str(record["attempt"])),
-            Text(_clean("; ".join(record["messages"]))),
+            Text(_clean("; ".join([*_why_not(record), *record["messages"]]))),
         )
     return table
+
+
+def _why_not(record: Mapping[str, Any]) -> list[str]:
+    if record["reason"] is None:
+        return []
+    until = "" if record["until"] is None else f", and all up to {instant(record['until'])}"
+    return [f"{Reason(record['reason']).label}{until}"]
 
 
 def print_details(console: Console, details: Mapping[str, Any], runs: Iterable[Mapping[str, Any]]) -> None:

@@ -85,6 +85,7 @@ class Command(BaseCommand):
         history = verbs.add_parser("history", help="list a job's runs, the newest first", parents=[machine])
         history.add_argument("job", help=_JOB)
         history.add_argument("--limit", type=_count, default=_RUNS, help="0: all (default: %(default)s)")
+        history.add_argument("--skipped", action="store_true", help="instants that did not run too")
 
         export = verbs.add_parser("export", help="write jobs as YAML")
         export.add_argument("jobs", nargs="*", metavar="job", help=f"{_JOB}; all jobs unless given")
@@ -150,8 +151,13 @@ class Command(BaseCommand):
         tables.print_details(self.console, details, runs)
 
     def do_history(self, options: Mapping[str, Any]) -> None:
-        rows, limit = _runs(locate(options["job"])), options["limit"]
-        found = (records.run_record(run) for run in (rows[:limit] if limit else rows.iterator(chunk_size=500)))
+        job, limit = locate(options["job"]), options["limit"]
+        rows = _runs(job)
+        if options["skipped"]:
+            rows = records.recorded(job, limit=limit)
+        else:
+            rows = rows[:limit] if limit else rows.iterator(chunk_size=500)
+        found = map(records.run_record, rows)
         if options["json"]:
             self._print_json(found)
             return

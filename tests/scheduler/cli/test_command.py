@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from scheduler import executions, jobs
+from scheduler import claims, executions, jobs
 from scheduler.calendars import store as calendars
 from scheduler.cli.following import follow
 from scheduler.cli.problems import Refused
@@ -18,7 +18,7 @@ from scheduler.job_types import Outcome
 from scheduler.management.commands.jobs import Command
 from scheduler.models import Execution, Job, JobChange, Status
 from tests.scheduler.cli.helpers import Ended, jobs_command
-from tests.scheduler.factories import YEARLY, a_job, started
+from tests.scheduler.factories import YEARLY, a_job, due, started
 
 pytestmark = pytest.mark.django_db
 
@@ -118,6 +118,22 @@ def test_a_history_lists_the_newest_runs_first() -> None:
     assert [(run["number"], run["status"]) for run in runs] == [(3, "queued"), (2, "failed"), (1, "succeeded")]
     table = jobs_command("history", f"probe/{job.number}", "--limit", "2").out.splitlines()
     assert (len(table), "no such thing" in table[2]) == (3, True)
+
+
+def test_a_history_shows_what_did_not_run_and_why_where_it_is_asked_to() -> None:
+    job = a_job(misfire="skip")
+    instant = due(job, seconds_ago=120)
+    claims.claim(limit=1)
+    ended(job, Status.SUCCEEDED)
+    name = f"probe/{job.number}"
+    assert [run["number"] for run in jobs_command("history", name, "--json").json] == [1]
+    for limit in ("0", "50"):
+        ran, missed = jobs_command("history", name, "--skipped", "--json", "--limit", limit).json
+        assert (ran["number"], ran["reason"]) == (1, None)
+        told = [missed[member] for member in ("number", "status", "reason", "scheduled_for", "until")]
+        assert told == [None, "skipped", "missed", instant.isoformat(), None]
+    line = jobs_command("history", name, "--skipped").out.splitlines()[-1]
+    assert (line.split()[:2], line.rstrip().endswith("late by more than the grace")) == (["–", "skipped"], True)
 
 
 def test_jobs_are_paused_and_resumed_by_name_and_number() -> None:
