@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,8 +21,9 @@ from scheduler.alerts import incidents
 from scheduler.console import markup, words
 from scheduler.models import AlertRule, Incident
 
-# The most incidents one action takes.
-MOST = 1000
+# An action takes incidents in batches, and so many batches at most: it works inside one request.
+BATCH = 1000
+BATCHES = 20
 
 
 class RuleForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -147,10 +149,28 @@ class IncidentAdmin(ReadOnlyAdmin):
     @action(description="Close without a message", permissions=["tend"])
     def close(self, request: HttpRequest, queryset: QuerySet[Incident]) -> None:
         by = actor(request)
-        closed = incidents.close(list(queryset[:MOST]), why=f"closed by {by}", tell=False, by=by)
-        messages.success(request, f"{closed} closed.")
+        closed = _in_batches(
+            request, queryset, lambda some: incidents.close(some, why=f"closed by {by}", tell=False, by=by)
+        )
+        messages.success(request, f"{closed:,} closed.")
 
     def _snooze(self, request: HttpRequest, queryset: QuerySet[Incident], span: timedelta) -> None:
         until = clock.now() + span
-        snoozed = incidents.snooze(list(queryset[:MOST]), until=until, by=actor(request))
-        messages.success(request, f"{snoozed} snoozed until {words.instant(until)}.")
+        by = actor(request)
+        snoozed = _in_batches(request, queryset, lambda some: incidents.snooze(some, until=until, by=by))
+        messages.success(request, f"{snoozed:,} snoozed until {words.instant(until)}.")
+
+
+def _in_batches(request: HttpRequest, queryset: QuerySet[Incident], act: Callable[[Sequence[Incident]], int]) -> int:
+    """Do ``act`` to the chosen incidents, oldest first; return to how many. Says so where some are left."""
+    done, last = 0, 0
+    chosen = queryset.order_by("pk")
+    for _ in range(BATCHES):
+        some = list(chosen.filter(pk__gt=last)[:BATCH])
+        done += act(some)
+        if len(some) < BATCH:
+            return done
+        last = some[-1].pk
+    if chosen.filter(pk__gt=last).exists():
+        messages.warning(request, f"At most {BATCH * BATCHES:,} incidents at once: newer ones are left as they were.")
+    return done

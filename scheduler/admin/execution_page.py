@@ -68,7 +68,7 @@ def live(model_admin: Any, request: HttpRequest, execution: Execution) -> Templa
     context = _live(model_admin, request, execution)
     answer = TemplateResponse(request, "scheduler/admin/execution_live.html", context)
     if not context["is_open"]:
-        # The buttons around this part change with the end: the script loads the page anew.
+        # The buttons around this part change with the end: the script takes both from the whole page.
         answer["X-Refresh"] = "done"
     return answer
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.options import ModelAdmin
 from django.db.models import Model, Q
+from django.db.models.functions import Now
 from django.http import HttpRequest
 from django.utils.dateparse import parse_datetime
 from unfold.contrib.filters.admin import DropdownFilter, RangeDateTimeFilter, TextFilter
@@ -70,7 +71,12 @@ class StateFilter(DropdownFilter):
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Lookups:
-        return [("active", "Active"), ("paused", "Paused"), ("over", "No fire ahead"), ("open", "Running or queued")]
+        return [
+            ("active", "Active"),
+            ("paused", "Paused"),
+            ("over", "No fire ahead"),
+            ("open", "Running or queued"),
+        ] + [("soon", "Due within 24 hours")]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         conditions = {
@@ -78,6 +84,7 @@ class StateFilter(DropdownFilter):
             "paused": Q(active=False),
             "over": Q(active=True, state__next_fire_at__isnull=True),
             "open": Q(state__open_runs__gt=0),
+            "soon": Q(state__next_fire_at__lt=Now() + timedelta(hours=24)),
         }
         condition = conditions.get(str(self.value()))
         return queryset if condition is None else queryset.filter(condition)
@@ -102,17 +109,23 @@ class LastOutcomeFilter(DropdownFilter):
 
 
 class StatusFilter(DropdownFilter):
-    """The status of a run, and the two that are open together."""
+    """The status of a run, those that are open together, and those that are or will be runs."""
 
     title = "status"
     parameter_name = "status"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Lookups:
-        return [("open", "Open"), *((str(status.value), status.label.capitalize()) for status in Status)]
+        return [
+            ("open", "Open"),
+            ("ran", "All but skipped"),
+            *((str(status.value), status.label.capitalize()) for status in Status),
+        ]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         if self.value() == "open":
             return queryset.open()
+        if self.value() == "ran":
+            return queryset.exclude(status=Status.SKIPPED)
         if self.value() in {str(status.value) for status in Status}:
             return queryset.filter(status=int(str(self.value())))
         return queryset

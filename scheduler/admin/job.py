@@ -84,7 +84,7 @@ class JobAdmin(ConsoleAdmin):
     search_fields = ("name",)
     search_help_text = "Name or id"
     ordering = ("kind", "number")
-    actions = ("run_now", "activate", "deactivate")
+    actions = ("run_now", "deactivate", "activate")
     add_fieldsets = _NEW
     fieldsets = FIELDSETS
     warn_unsaved_form = True
@@ -93,6 +93,11 @@ class JobAdmin(ConsoleAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Job]:
         return Job.objects.with_state()
+
+    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
+        """What is due soon, the next one first."""
+        soonest = ("state__next_fire_at", "kind", "number")
+        return soonest if request.GET.get(StateFilter.parameter_name) == "soon" else self.ordering
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Job], search_term: str
@@ -104,7 +109,7 @@ class JobAdmin(ConsoleAdmin):
             queryset = queryset.filter(condition)
         return queryset, False
 
-    @display(description="Job")
+    @display(description="Job", ordering="name")
     def title(self, job: Job) -> SafeString:
         text, tone = job_page.state_of(job)
         return format_html(
@@ -180,13 +185,13 @@ class JobAdmin(ConsoleAdmin):
     def run_now(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:
         job_actions.perform(request, queryset, job_actions.run, done="Asked for a run")
 
-    @admin.action(description="Activate", permissions=["pause"])
+    @admin.action(description="Resume", permissions=["pause"])
     def activate(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:
-        job_actions.perform(request, queryset, job_actions.activate, done="Activated")
+        job_actions.perform(request, queryset, job_actions.activate, done="Resumed")
 
-    @admin.action(description="Deactivate", permissions=["pause"])
+    @admin.action(description="Pause", permissions=["pause"])
     def deactivate(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:
-        job_actions.perform(request, queryset, job_actions.deactivate, done="Deactivated")
+        job_actions.perform(request, queryset, job_actions.deactivate, done="Paused")
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, dict[str, int], set[str], list[str]]:
         """Say what goes with a job by its counters: walking to every run would read them all."""
@@ -260,10 +265,10 @@ class JobAdmin(ConsoleAdmin):
         return self._act(request, pk, self.has_run_permission, job_actions.run, "Asked for a run")
 
     def activate_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        return self._act(request, pk, self.has_pause_permission, job_actions.activate, "Activated")
+        return self._act(request, pk, self.has_pause_permission, job_actions.activate, "Resumed")
 
     def deactivate_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        return self._act(request, pk, self.has_pause_permission, job_actions.deactivate, "Deactivated")
+        return self._act(request, pk, self.has_pause_permission, job_actions.deactivate, "Paused")
 
     def _act(self, request: HttpRequest, pk: int, allowed: Any, verb: job_actions.Verb, done: str) -> HttpResponse:
         if not (allowed(request) and self.has_view_permission(request)):

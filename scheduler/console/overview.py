@@ -19,16 +19,23 @@ from scheduler.console import runs, words
 from scheduler.console.charts import Bar
 from scheduler.console.closures import next_closures
 from scheduler.models import Execution, JobState, Process, Status
+from scheduler.models.process import ALIVE_WITHIN
 
 DAY = timedelta(hours=24)
 CAP = 10_000
 LISTED = 12
+PROCESSES = 50
 
 _CAPPED = {
+    "coming": "SELECT 1 FROM scheduler_jobstate WHERE next_fire_at < now() + interval '24 hours' LIMIT %s",
     "scheduled": "SELECT 1 FROM scheduler_jobstate WHERE next_fire_at IS NOT NULL LIMIT %s",
     "queued": "SELECT 1 FROM scheduler_execution WHERE status = 0 LIMIT %s",
     "running": "SELECT 1 FROM scheduler_execution WHERE status = 1 LIMIT %s",
 }
+_ALIVE = "SELECT kind, count(*) FROM scheduler_process WHERE beat_at > now() - make_interval(secs => %s) GROUP BY kind"
+_SLOTS = """
+SELECT queue, sum(slots) FROM scheduler_process, unnest(queues) queue WHERE beat_at > now() - make_interval(secs => %s) GROUP BY queue
+"""
 _QUEUES = """
 SELECT queue, count(*), min(created_at)
   FROM (SELECT queue, created_at FROM scheduler_execution WHERE status = 0 LIMIT %s) waiting
@@ -61,7 +68,16 @@ class LastDay:
     @property
     def runs(self) -> int:
         """Those that ended or are under way; skipped instants ran nothing."""
-        return sum(self.counts.values()) - self.counts[Status.SKIPPED]
+        return self.counts.total() - self.skipped
+
+    @property
+    def skipped(self) -> int:
+        return self.counts[Status.SKIPPED]
+
+    @property
+    def link(self) -> str:
+        """What of an address narrows the list of runs to those that are counted."""
+        return f"scheduled_for_from_0={self.since:%Y-%m-%d}&scheduled_for_from_1={self.since:%H:%M:%S}"
 
     @property
     def failed(self) -> int:
@@ -160,13 +176,18 @@ def failures(day: LastDay) -> list[Execution]:
     return list(found.select_related("job").order_by("-pk")[:LISTED])
 
 
-def queues(processes: list[Process]) -> list[Waiting]:
-    """Return each queue that something waits in or somebody works on."""
-    slots: Counter[str] = Counter()
-    for process in processes:
-        for queue in process.queues:
-            slots[queue] += process.slots
+def alive() -> Counter[str]:
+    """Return how many processes of each kind are alive."""
     with connection.cursor() as cursor:
+        cursor.execute(_ALIVE, [ALIVE_WITHIN.total_seconds()])
+        return Counter(dict(cursor.fetchall()))
+
+
+def queues() -> list[Waiting]:
+    """Return each queue that something waits in or somebody works on."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SLOTS, [ALIVE_WITHIN.total_seconds()])
+        slots: Counter[str] = Counter({queue: int(count) for queue, count in cursor.fetchall()})
         cursor.execute(_QUEUES, [CAP])
         waiting = {queue: (count, oldest) for queue, count, oldest in cursor.fetchall()}
     return [Waiting(name, *waiting.get(name, (0, None)), slots=slots[name]) for name in sorted({*waiting, *slots})]
@@ -176,7 +197,7 @@ def overview() -> dict[str, Any]:
     """Return everything that the dashboard shows."""
     now = clock.now().astimezone(UTC)
     day = last_day(now)
-    alive = list(Process.objects.alive().order_by("kind", "name")[:50])
+    by_kind = alive()
     return {
         "now": now,
         "day": day,
@@ -185,9 +206,11 @@ def overview() -> dict[str, Any]:
         "running_count": capped("running"),
         "running": running(now),
         "coming": coming(now),
+        "coming_count": capped("coming"),
         "failures": failures(day),
-        "processes": alive,
-        "beats": sum(process.kind == Process.Kind.BEAT for process in alive),
-        "workers": sum(process.kind == Process.Kind.WORKER for process in alive),
-        "queues": queues(alive),
+        "processes": list(Process.objects.alive().order_by("kind", "name")[:PROCESSES]),
+        "alive": by_kind.total(),
+        "beats": by_kind[Process.Kind.BEAT],
+        "workers": by_kind[Process.Kind.WORKER],
+        "queues": queues(),
     }

@@ -16,7 +16,7 @@ from scheduler.quartz import MAX_LENGTH
 from scheduler.schedule import Schedule
 
 FIRES = 8
-_BOUNDS = ("run_at", "starts_at", "ends_at")
+_INSTANTS = ("run_at", "starts_at", "ends_at")
 
 
 def look_at(typed: Mapping[str, str], *, now: datetime, calendars: Sequence[int] = ()) -> dict[str, Any]:
@@ -27,10 +27,10 @@ def look_at(typed: Mapping[str, str], *, now: datetime, calendars: Sequence[int]
     """
     expression = typed.get("expression", "").strip()
     try:
-        instants = {name: _instant(name, typed.get(name, "")) for name in _BOUNDS}
-        if not expression and instants["run_at"] is None:
+        run_at, starts_at, ends_at = (_instant(name, typed.get(name, "")) for name in _INSTANTS)
+        if not expression and run_at is None:
             return {"problem": "", "found": None}
-        schedule = Schedule(expression[: MAX_LENGTH + 1] or None, typed.get("zone", ""), **instants)
+        schedule = Schedule(expression[: MAX_LENGTH + 1] or None, typed.get("zone", ""), run_at, starts_at, ends_at)
         schedule.check()
     except InvalidSchedule as refusal:
         return {"problem": refusal.problem}

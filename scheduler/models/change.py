@@ -12,8 +12,8 @@ class JobChange(models.Model):
     class Verb(models.TextChoices):
         CREATED = "created"
         UPDATED = "updated"
-        ACTIVATED = "activated"
-        DEACTIVATED = "deactivated"
+        ACTIVATED = "activated", "Resumed"
+        DEACTIVATED = "deactivated", "Paused"
         DELETED = "deleted"
 
     job_id = models.BigIntegerField(help_text="Primary key of the job, which may be gone.")

@@ -133,11 +133,12 @@ class Job(models.Model):
             models.CheckConstraint(condition=Q(overlap__in=[o.value for o in Overlap]), name="job_overlap_known"),
         ]
         indexes = [
+            models.Index(fields=["name"], name="job_name"),
             GinIndex(fields=["calendars"], name="job_calendars", condition=Q(calendars__isnull=False)),
         ]
         permissions = [
             ("run_job", "Can run a job now"),
-            ("pause_job", "Can activate and deactivate a job"),
+            ("pause_job", "Can pause and resume a job"),
         ]
 
     def __str__(self) -> str:

@@ -22,6 +22,12 @@ def duration(value: timedelta | float | None) -> str:
 
 
 @register.filter
+def number(value: int) -> str:
+    """A count with its thousands apart."""
+    return f"{value:,}"
+
+
+@register.filter
 def lateness(execution: Execution) -> str:
     """How long after its due instant a run started, in words."""
     return words.duration(words.lateness(execution))

@@ -135,7 +135,7 @@ def test_jobs_are_paused_resumed_run_and_deleted_in_bulk(page: Page, stack: Stac
         page.get_by_label("Select action to run").select_option(label=action)
         page.get_by_role("button", name="Run", exact=True).click()
 
-    for action, paused in (("Deactivate", 2), ("Activate", 0)):
+    for action, paused in (("Pause", 2), ("Resume", 0)):
         do(action)
         expect(page.get_by_text(f"{action}d: bulk-one")).to_be_visible()
         expect(rows.filter(has_text="paused")).to_have_count(paused)

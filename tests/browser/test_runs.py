@@ -36,8 +36,12 @@ def test_a_run_is_watched_from_its_start_to_its_end_without_a_reload(page: Page,
     expect(tile(page, "Running for")).to_be_visible()
     first = tile(page, "Running for").inner_text()
     expect(tile(page, "Running for")).not_to_have_text(first, use_inner_text=True)
+    page.get_by_text("Run again with other arguments").click()
+    typed = page.get_by_label("Arguments for that run alone.")
+    typed.fill("half typed")
     held.set()
     expect(tile(page, "Status")).to_contain_text("succeeded")
+    expect(typed).to_have_value("half typed")
     expect(card(page, "Response")).to_contain_text('"late": true')
     expect(page.get_by_role("button", name="Cancel")).to_be_hidden()
 

@@ -54,11 +54,32 @@
       return;
     }
     if (answer.headers.get("X-Refresh") === "done") {
-      window.location.reload();
+      await renew(part);
       return;
     }
     part.classList.remove("c-stale");
     replace(part, await answer.text());
+  }
+
+  // It is over: what the whole page now shows takes the place of this part and of what changes with it. All else stays,
+  // with what is open and what was typed there.
+  async function renew(part) {
+    let text;
+    try {
+      const answer = await fetch(part.dataset.whole, { redirect: "error" });
+      if (!answer.ok) throw new Error(answer.statusText);
+      text = await answer.text();
+    } catch {
+      part.classList.add("c-stale");
+      return;
+    }
+    const page = new DOMParser().parseFromString(text, "text/html");
+    for (const old of document.querySelectorAll("[data-renewed]")) {
+      const found = page.querySelector(`[data-renewed="${old.dataset.renewed}"]`);
+      if (!found) continue;
+      old.replaceWith(found);
+      prepare(found);
+    }
   }
 
   // New content keeps what the viewer had: the place scrolled to and the link in focus. A selection is left alone.
@@ -163,8 +184,9 @@
     setInterval(() => tellTimes(document), 1000);
     for (const part of document.querySelectorAll("[data-refresh]")) {
       let busy = false;
-      setInterval(async () => {
-        if (busy) return;
+      const timer = setInterval(async () => {
+        if (!part.isConnected) clearInterval(timer);
+        if (busy || !part.isConnected) return;
         busy = true;
         try {
           await refresh(part);

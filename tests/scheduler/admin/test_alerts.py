@@ -150,6 +150,23 @@ def test_what_a_snoozed_rule_held_back_is_told_when_somebody_ends_the_snooze(bos
     assert (Delivery.objects.count(), Incident.objects.get(rule=other).tell_at) == (1, later)
 
 
+@pytest.mark.parametrize("action", ["close", "snooze_for_a_day"])
+def test_many_incidents_are_tended_in_batches_and_what_is_left_is_said(
+    boss: Client, monkeypatch: pytest.MonkeyPatch, action: str
+) -> None:
+    monkeypatch.setattr("scheduler.admin.alert.BATCH", 2)
+    monkeypatch.setattr("scheduler.admin.alert.BATCHES", 2)
+    a_rule()
+    for _ in range(5):
+        fails(a_job())
+    first, *others = Incident.objects.order_by("pk").values_list("pk", flat=True)
+    told = said(act(boss, action, *others, model="scheduler_incident"))
+    assert (len(told), told[0][:2]) == (1, "4 ")
+    told = said(act(boss, action, first, *others, model="scheduler_incident"))
+    assert told[-2] == "At most 4 incidents at once: newer ones are left as they were."
+    assert not Incident.objects.filter(closed_at__isnull=True, tell_at__isnull=True).exists()
+
+
 def test_incidents_are_only_looked_at_without_the_permission_to_change_them(login: Login) -> None:
     client = login("scheduler.view_incident")
     a_rule()

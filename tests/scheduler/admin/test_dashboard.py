@@ -1,10 +1,15 @@
 """The front page, and the preview beneath an expression."""
 
+import re
+from datetime import timedelta
+from html import unescape
+
 import pytest
 from django.test import Client
 
-from scheduler import jobs, processes
-from scheduler.models import Process
+from scheduler import clock, executions, jobs, processes
+from scheduler.job_types import Outcome
+from scheduler.models import Execution, Process, Status
 from tests.scheduler.admin.conftest import Login
 from tests.scheduler.admin.pages import text, url
 from tests.scheduler.factories import MINUTELY, a_job, started
@@ -39,6 +44,53 @@ def test_an_alarm_is_raised_where_nobody_works_on_a_queue(viewer: Client) -> Non
     assert "Nobody works on the queue lonely: 1 run waits" in text(viewer.get(url("index")))
     processes.renew("worker@a:1:1", Process.Kind.WORKER, queues=["lonely"], slots=1)
     assert "Nobody works" not in text(viewer.get(url("index")))
+
+
+def test_tiles_lead_to_lists_of_what_they_count(viewer: Client) -> None:
+    job = a_job(overlap="allow")
+    for status in (Status.SUCCEEDED, Status.FAILED, Status.FAILED):
+        executions.finish(started(job), Outcome(status))
+    started(job)
+    jobs.run_now(a_job(), by="tester")
+    busy = a_job()
+    for _ in range(2):
+        jobs.run_now(busy, by="tester")
+    old = started(job)
+    executions.finish(old, Outcome(Status.FAILED))
+    long_ago = clock.now() - timedelta(days=2)
+    Execution.objects.filter(pk=old.execution_id).update(created_at=long_ago, scheduled_for=long_ago)
+    a_job(expression=MINUTELY)
+    page = text(viewer.get(url("index")))
+    tiles = re.findall(r'<a class="c-tile" href="([^"]+)"><span>([^<]+)</span><strong[^>]*>([\d,]+)<', page)
+    counted = {name: int(count) for _, name, count in tiles}
+    assert counted == {
+        "Jobs that will fire": 4,
+        "Queued": 2,
+        "Running": 1,
+        "Runs, 24 h": 6,
+        "Failed, 24 h": 2,
+        "Skipped, 24 h": 1,
+    }
+    listed = {name: viewer.get(unescape(href)).context["cl"].result_count for href, name, _ in tiles}
+    assert listed == counted
+
+
+def test_what_comes_leads_to_all_of_it_in_its_order(viewer: Client) -> None:
+    for _ in range(13):
+        a_job(expression=MINUTELY)
+    assert '?state=soon">all 13</a>' in text(viewer.get(url("index")))
+
+
+def test_all_processes_are_counted_and_some_are_shown(viewer: Client) -> None:
+    Process.objects.bulk_create(
+        Process(name=f"worker@a:{pid}:1", kind="worker", hostname="a", pid=pid, queues=["services"], slots=2)
+        for pid in range(60)
+    )
+    processes.renew("beat@a:1:1", Process.Kind.BEAT)
+    page = viewer.get(url("index"))
+    found = page.context["overview"]
+    assert (found["beats"], found["workers"], found["queues"][0].slots) == (1, 60, 120)
+    assert "50 of 61 are shown" in text(page)
 
 
 def test_who_may_not_see_runs_sees_no_numbers(login: Login) -> None:

@@ -1,11 +1,13 @@
 """The list of jobs and what can be done to several at once."""
 
+from datetime import timedelta
+
 import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from scheduler import jobs
+from scheduler import clock, jobs
 from scheduler.console.paginator import CappedPaginator
 from scheduler.models import Execution, Job, JobChange, JobState, Status
 from tests.scheduler.admin.conftest import Login
@@ -77,14 +79,16 @@ def test_search_looks_at_name_and_id(boss: Client, term: str, found: int) -> Non
     ("query", "names"),
     [
         ("state=paused", ["paused"]),
-        ("state=active", ["active", "open"]),
+        ("state=active", ["active", "later", "open", "soon"]),
         ("state=over", ["over"]),
         ("state=open", ["open"]),
+        ("state=soon", ["soon", "later"]),
+        ("o=1", ["active", "later", "open", "over", "paused", "soon"]),
         ("last=4", ["active"]),
-        ("last=never", ["open", "over", "paused"]),
-        ("kind=probe", ["active", "open", "over", "paused"]),
+        ("last=never", ["later", "open", "over", "paused", "soon"]),
+        ("kind=probe", ["active", "later", "open", "over", "paused", "soon"]),
         ("kind=voltmx", []),
-        ("state=nonsense&last=nonsense", ["active", "open", "over", "paused"]),
+        ("state=nonsense&last=nonsense", ["active", "later", "open", "over", "paused", "soon"]),
     ],
 )
 def test_filters(boss: Client, query: str, names: list[str]) -> None:
@@ -94,8 +98,11 @@ def test_filters(boss: Client, query: str, names: list[str]) -> None:
     over = a_job(name="over")
     JobState.objects.filter(job=over).update(next_fire_at=None)
     jobs.run_now(a_job(name="open"), by="tester")
-    found = boss.get(f"{url(LIST)}?{query}").context["cl"].result_list
-    assert sorted(job.name for job in found) == names
+    for name, hours in (("later", 23), ("soon", 1)):
+        JobState.objects.filter(job=a_job(name=name)).update(next_fire_at=clock.now() + timedelta(hours=hours))
+    JobState.objects.filter(job=active).update(next_fire_at=clock.now() + timedelta(hours=25))
+    found = [job.name for job in boss.get(f"{url(LIST)}?{query}").context["cl"].result_list]
+    assert (found if query in ("state=soon", "o=1") else sorted(found)) == names
 
 
 def test_run_now_asks_for_a_run_of_each_and_tells_what_was_skipped(boss: Client) -> None:

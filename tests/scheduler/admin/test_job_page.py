@@ -150,7 +150,7 @@ def test_pause_and_resume_from_the_page(boss: Client) -> None:
 def test_a_job_that_never_fires_again_cannot_be_resumed_into_silence(boss: Client) -> None:
     job = a_job(expression=MINUTELY, active=False)
     page = text(boss.get(url(PAGE, job.pk)))
-    assert "Fires once activated" in page
+    assert "Fires once resumed" in page
     assert "paused" in page
 
 
@@ -179,7 +179,7 @@ def test_somebody_who_may_only_look_is_refused(viewer: Client, verb: str) -> Non
 def test_somebody_who_may_only_look_is_offered_nothing_to_press(viewer: Client) -> None:
     job = a_job()
     page = text(viewer.get(url(PAGE, job.pk)))
-    for word in ("Run now", "Deactivate", ">Edit<", ">Clone<", ">Delete<"):
+    for word in ("Run now", ">Pause<", ">Edit<", ">Clone<", ">Delete<"):
         assert word not in page
 
 

@@ -129,13 +129,9 @@ def test_queues_tell_what_waits_and_who_works() -> None:
     processes.renew("worker@a:1:1", Process.Kind.WORKER, queues=["services", "slow"], slots=8)
     processes.renew("worker@b:1:1", Process.Kind.WORKER, queues=["slow"], slots=2)
     execution = jobs.run_now(a_job(queue="lonely"), by="tester")
-    found = {queue.name: (queue.waiting, queue.oldest, queue.slots) for queue in overview.queues(_alive())}
+    found = {queue.name: (queue.waiting, queue.oldest, queue.slots) for queue in overview.queues()}
     execution.refresh_from_db()
     assert found == {"services": (0, None, 8), "slow": (0, None, 10), "lonely": (1, execution.created_at, 0)}
-
-
-def _alive() -> list[Process]:
-    return list(Process.objects.alive())
 
 
 def test_failures_are_the_newest_of_the_last_day() -> None:
