@@ -35,6 +35,7 @@ _LEAD = """
 INSERT INTO scheduler_leader (duty, holder, until) VALUES (%s, %s, clock_timestamp() + make_interval(secs => %s))
 ON CONFLICT (duty) DO UPDATE SET holder = excluded.holder, until = excluded.until
  WHERE scheduler_leader.holder = excluded.holder OR scheduler_leader.until < clock_timestamp()
+    OR scheduler_leader.until > excluded.until + make_interval(secs => %s)
 RETURNING clock_timestamp()
 """
 
@@ -68,10 +69,13 @@ database_time = DatabaseTime()
 
 
 def lead(duty: str, holder: str, *, seconds: float) -> bool:
-    """Take or renew the lease on ``duty``, and set ``database_time``. Return False where another holds it."""
+    """Take or renew the lease on ``duty``, and set ``database_time``. Return False where another holds it.
+
+    One that would last for longer than two counts for nothing: the database's clock was set back after it was taken.
+    """
     with connection.cursor() as cursor:
         asked = time.monotonic()
-        cursor.execute(_LEAD, [duty, holder, seconds])
+        cursor.execute(_LEAD, [duty, holder, seconds, seconds])
         row = cursor.fetchone()
     if row is not None:
         database_time.set(row[0], asked=asked, answered=time.monotonic())
