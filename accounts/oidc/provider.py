@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote, urlsplit
 
 from django.conf import settings
@@ -30,6 +30,11 @@ RULES = Rules("OIDC_ALLOW_ADDRESSES")
 LARGEST_ANSWER = 1 << 18
 _CONNECT_SECONDS, _READ_SECONDS, _TOTAL_SECONDS = 5.0, 10.0, 20.0
 _CHUNK = 1 << 14
+# Who can open the login page can ask for the provider's description; it is asked for once in so long.
+_KEPT_SECONDS = 60.0
+# So many sign-ins may wait for the provider: one that hangs must not hold all threads.
+_at_once = threading.BoundedSemaphore(max(1, settings.STACK_WEB_THREADS // 4))
+_kept: dict[str, tuple[float, Any]] = {}
 _ends: ContextVar[float] = ContextVar("accounts_oidc_ends", default=float("inf"))
 
 
@@ -77,17 +82,29 @@ class Provider:
 
 @contextmanager
 def deadline() -> Iterator[None]:
-    """Give all calls inside, together, the time that one may take."""
+    """Give all calls inside, together, the time that one may take. Raises ``ProviderFailed`` where too many wait."""
+    if not _at_once.acquire(blocking=False):
+        raise ProviderFailed("too many sign-ins wait for it")
     mark = _ends.set(time.monotonic() + _TOTAL_SECONDS)
     try:
         yield
     finally:
         _ends.reset(mark)
+        _at_once.release()
 
 
 def discover() -> Provider:
-    """Return the provider of the settings as it describes itself right now. Raises ``ProviderFailed``."""
+    """Return the provider of the settings as it describes itself, now or a minute ago. Raises ``ProviderFailed``."""
     issuer: str = settings.OIDC_ISSUER
+    until, known = _kept.get(issuer, (0.0, None))
+    if known is not None and time.monotonic() < until:
+        return cast(Provider, known)
+    found = _described(issuer)
+    _kept[issuer] = (time.monotonic() + _KEPT_SECONDS, found)
+    return found
+
+
+def _described(issuer: str) -> Provider:
     told = _call("GET", f"{issuer.rstrip('/')}/.well-known/openid-configuration")
     if told.get("issuer") != issuer:
         raise ProviderFailed("its configuration names another issuer than OIDC_ISSUER")

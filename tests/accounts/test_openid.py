@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
@@ -53,6 +54,9 @@ def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """A busy machine is no lie of the provider's."""
     for name in ("_CONNECT_SECONDS", "_READ_SECONDS", "_TOTAL_SECONDS"):
         monkeypatch.setattr(openid, name, 60.0)
+    # Providers of tests change from one question to the next.
+    monkeypatch.setattr(openid, "_KEPT_SECONDS", 0.0)
+    monkeypatch.setattr(openid, "_kept", {})
 
 
 @pytest.fixture
@@ -370,3 +374,27 @@ def test_an_answer_that_drips_is_cut_in_time(
     with openid.deadline(), pytest.raises(openid.ProviderFailed, match="the answer took too long"):
         monkeypatch.setattr(openid, "_TOTAL_SECONDS", 60.0)
         openid.discover()
+
+
+def test_strangers_do_not_make_the_provider_be_asked_again_and_again(
+    provider: OpenIdServer, ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(openid, "_KEPT_SECONDS", 3600.0)
+    for _ in range(3):
+        assert Client().get(START).status_code == 302
+    client = Client()
+    sign_in(provider, client)
+    assert (is_in(client), [path for path in provider.paths if "openid-configuration" in path]) == (
+        True,
+        ["/.well-known/openid-configuration"],
+    )
+
+
+def test_a_provider_that_hangs_does_not_hold_all_threads(
+    provider: OpenIdServer, db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(openid, "_at_once", threading.BoundedSemaphore(1))
+    with openid.deadline():
+        refused = Client().get(START)
+    assert (refused["Location"], provider.paths) == (LOGIN, [])
+    assert Client().get(START)["Location"].startswith(provider.issuer)
