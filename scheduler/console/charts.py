@@ -55,7 +55,7 @@ class Day:
 def bars(series: Sequence[Bar], *, name: str, width: int = 900, height: int = 170) -> SafeString:
     """Draw stacked bars with a scale; parts keep the order of the first bar's."""
     top = nice(max((sum(bar.parts.values()) for bar in series), default=0))
-    low, left = height - 18, 38
+    low, left = height - 18, 12 + 6 * len(f"{top:,}")
     step = (width - left) / max(len(series), 1)
     drawn: list[SafeString] = [_scale(top, low, left, width)]
     for position, bar in enumerate(series):

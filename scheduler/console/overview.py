@@ -34,7 +34,8 @@ _CAPPED = {
 }
 _ALIVE = "SELECT kind, count(*) FROM scheduler_process WHERE beat_at > now() - make_interval(secs => %s) GROUP BY kind"
 _SLOTS = """
-SELECT queue, sum(slots) FROM scheduler_process, unnest(queues) queue WHERE beat_at > now() - make_interval(secs => %s) GROUP BY queue
+SELECT queue, sum(slots) FROM scheduler_process, unnest(queues) queue
+ WHERE beat_at > now() - make_interval(secs => %s) GROUP BY queue
 """
 _QUEUES = """
 SELECT queue, count(*), min(created_at)
