@@ -18,7 +18,7 @@ from django.conf import settings
 
 from scheduler.executions import Renewal
 from scheduler.renewals import Renewals
-from scheduler.run import INTERRUPT_AFTER, Run, Stop
+from scheduler.run import INTERRUPT_AFTER, TELL_AFTER, Run, Stop
 
 logger = logging.getLogger(__name__)
 
@@ -94,12 +94,14 @@ class Heart:
         """Do what is to be done next, after waiting for it; return when leases are to be renewed."""
         runs, due = self._wait(due)
         now = time.monotonic()
+        # Who could not ask, for a library kept all threads from running or the host was busy, asks first.
+        part = TELL_AFTER if self._renewals.in_vain else INTERRUPT_AFTER
         for run in runs:
             if run.over:
                 continue
             if now >= run.deadline:
                 run.stop(Stop.TIMED_OUT)
-            elif run.lapsed():
+            elif run.lapsed(part):
                 run.stop(Stop.LAPSED)
         if self._renewals.failed():
             due -= _interval() / 2
@@ -178,7 +180,7 @@ def _interval() -> float:
 
 def _out_of_patience(run: Run, now: float) -> bool:
     """Whether a run that was told to stop had its time to do so; where its lease is as good as over, it has none."""
-    if run.stop_reason is Stop.LAPSED and run.lapsed(INTERRUPT_AFTER):
+    if run.stop_reason is Stop.LAPSED and run.lapsed():
         return True
     return run.stopped_at is not None and now - run.stopped_at > ABANDON_AFTER_SECONDS
 

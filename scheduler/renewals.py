@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 # Of a lease: how long the database may take to answer before the line is cut.
 PATIENCE = 1 / 4
+# Of that: how long an answer may usually take.
+USUAL = 1 / 3
 # PostgreSQL's client waits no shorter for a connection.
 _SHORTEST_CONNECT_SECONDS = 2
 
@@ -43,6 +45,7 @@ class Renewals:
         self._asked: list[list[Run]] | None = None
         self._since = 0.0
         self._failed = False
+        self._last_failed = False
         self._resting = True
         self._thread: threading.Thread | None = None
         # The connection in use, and a handle of its own on that's socket: the number of a socket may be another's soon.
@@ -81,6 +84,13 @@ class Renewals:
             return failed
 
     @property
+    def in_vain(self) -> bool:
+        """Whether the database has not answered the last renewal, though it had time to."""
+        with self._changed:
+            waits = self._asked is not None and clock.elapsed() - self._since > _patience() * USUAL
+            return waits or self._last_failed
+
+    @property
     def idle(self) -> bool:
         """Whether it holds no connection."""
         with self._changed:
@@ -107,6 +117,7 @@ class Renewals:
             renewed = [self._renew(runs) for runs in asked]
             with self._changed:
                 self._asked, self._failed = None, not all(renewed)
+                self._last_failed = self._failed
 
     def _renew(self, runs: Sequence[Run]) -> bool:
         if not runs:

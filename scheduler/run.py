@@ -20,8 +20,8 @@ logger = logging.getLogger(__name__)
 
 _LARGEST = 2**31 - 1
 # Of a lease, since the question was sent that renewed it last: when a run that another worker may begin again is told
-# to stop, and when its thread is interrupted. The rest is for what takes a moment to stop, and for a database whose
-# clock runs faster than ours.
+# to stop where the database gives no answer, and when it is in any case, and interrupted. The rest is for what takes a
+# moment to stop, and for a database whose clock runs faster than ours.
 TELL_AFTER = 2 / 3
 INTERRUPT_AFTER = 5 / 6
 
@@ -91,7 +91,7 @@ class Run:
             self.stop(Stop.LAPSED)
             raise RunCancelled(Stop.LAPSED.value)
 
-    def lapsed(self, part: float = TELL_AFTER) -> bool:
+    def lapsed(self, part: float = INTERRUPT_AFTER) -> bool:
         """Whether so large a ``part`` of its lease is over, and another worker may begin it again when all of it is.
 
         Asks nobody: who cannot reach the database knows it, too, and who was frozen as soon as it wakes.

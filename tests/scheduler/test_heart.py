@@ -130,6 +130,17 @@ def test_who_wakes_after_its_lease_knows_at_the_next_step(scripted: Scripted, ma
     assert run.stop_reason is (None if goes_on else Stop.LAPSED)
 
 
+def test_a_worker_that_stood_still_asks_before_it_takes_its_lease_for_lost(scripted: Scripted) -> None:
+    execution = jobs.run_now(a_scripted_job(max_retries=1), by="tester")
+    [started] = executions.start([execution.pk], worker="w")
+    run = Run(started, since=clock.elapsed() - 0.7 * 12)
+    before = run.last_renewed
+    runner.heart.hold(run)
+    wait_for(lambda: run.last_renewed > before or run.stop_reason, what="an answer")
+    runner.heart.drop(run)
+    assert run.stop_reason is None
+
+
 def test_a_line_that_answers_nothing_is_cut_and_the_next_renewal_goes_out_on_another(
     scripted: Scripted, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
