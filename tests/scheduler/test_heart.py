@@ -84,13 +84,20 @@ def test_time_limits_and_the_ends_of_leases_wait_for_no_answer(
     scripted: Scripted, settings: Any, monkeypatch: pytest.MonkeyPatch, work: Work, job: dict[str, Any], message: str
 ) -> None:
     settings.SCHEDULER_LEASE_SECONDS = 3
-    scripted.work = work
     renewal = Hanging(monkeypatch)
+
+    def work_meanwhile(arguments: Mapping[str, Any], context: RunContext) -> Outcome:
+        pause = threading.Event()
+        while not renewal.began.is_set():
+            pause.wait(0.01)
+        outcome: Outcome = work(arguments, context)
+        return outcome
+
+    scripted.work = work_meanwhile
     execution = jobs.run_now(a_scripted_job(**job), by="tester")
     try:
         # It comes back although nothing has been answered.
         assert in_thread(lambda: runner.run_all([execution.pk])).result(deadline=PATIENCE) == 1
-        assert renewal.began.is_set()
     finally:
         renewal.go_on.set()
     execution.refresh_from_db()
@@ -130,10 +137,11 @@ def test_who_wakes_after_its_lease_knows_at_the_next_step(scripted: Scripted, ma
     assert run.stop_reason is (None if goes_on else Stop.LAPSED)
 
 
-def test_a_worker_that_stood_still_asks_before_it_takes_its_lease_for_lost(scripted: Scripted) -> None:
+def test_a_worker_that_stood_still_asks_before_it_takes_its_lease_for_lost(scripted: Scripted, settings: Any) -> None:
+    settings.SCHEDULER_LEASE_SECONDS = 120
     execution = jobs.run_now(a_scripted_job(max_retries=1), by="tester")
     [started] = executions.start([execution.pk], worker="w")
-    run = Run(started, since=clock.elapsed() - 0.7 * 12)
+    run = Run(started, since=clock.elapsed() - 0.7 * 120)
     before = run.last_renewed
     runner.heart.hold(run)
     wait_for(lambda: run.last_renewed > before or run.stop_reason, what="an answer")
