@@ -1,5 +1,6 @@
 """The page of settings is what the code declares: names, types, bounds, defaults, meanings."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,18 @@ from jobsite.settings_table import page, tables
 def test_the_page_is_what_the_settings_declare() -> None:
     text = (BASE_DIR / "docs" / "configuration.md").read_text()
     assert text == page(text, env), "run manage.py settings_table"
+
+
+def test_other_pages_tell_the_same_defaults() -> None:
+    rows = [
+        (page.name, name, told)
+        for page in sorted((BASE_DIR / "docs").rglob("*.md"))
+        if page.name != "configuration.md"
+        for name, told in re.findall(r"^\| `([A-Z0-9_]+)` \| `?(\d+)\b", page.read_text(), re.MULTILINE)
+        if name in env.declared
+    ]
+    other = [row for row in rows if f"`{row[2]}`" not in env.declared[row[1]].default]
+    assert (len(rows) > 5, other) == (True, [])
 
 
 def test_every_variable_that_is_read_is_declared_with_a_meaning_and_a_section() -> None:
