@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import math
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -17,20 +20,21 @@ from urllib3.util.retry import Retry
 from scheduler import strict_json, transport
 from scheduler.models import Job
 from scheduler.schedule import Schedule
-from zementis import job_form, model_store
+from zementis import instants, job_form, model_store
 from zementis.arguments import Arguments
 from zementis.devices import DataSourceError
 from zementis.inference import InvalidModel, Limits
 from zementis.inference.description import Format
 from zementis.job_form import JobRefused, shown
 from zementis.job_type import KIND
-from zementis.model_store import ModelExists, ModelNotFound, StoreBusy
+from zementis.model_store import ModelExists, ModelNotFound, StoreBusy, StoredModel
 
 logger = logging.getLogger(__name__)
 
 # For one answer as a whole, however it drips.
 _LONGEST_SECONDS = 600.0
 _LONGEST_LIST = 64 * 1024 * 1024
+_ID = re.compile(r"[1-9][0-9]{0,17}")
 _PATHS: tuple[tuple[Format, str], ...] = (("PMML", "model"), ("ONNX", "onnx/model"))
 
 
@@ -62,6 +66,8 @@ class Service:
             status_forcelist=(429, 502, 503, 504),
             allowed_methods=("GET",),
             raise_on_status=False,
+            # A service that asks for a day is asked no later than one that keeps silent.
+            retry_after_max=math.ceil(seconds),
         )
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, HTTPAdapter(max_retries=again))
@@ -139,7 +145,7 @@ def _copy_model(name: str, found: tuple[bytes, Format] | None, *, by: str) -> St
         return Step("model", shown(name), "refused", ("The service does not give its file: upload it by hand.",))
     content, kind = found
     try:
-        stored = model_store.upload(content, file_name=name, format=kind, by=by)
+        stored = _uploaded(content, kind, name=name, by=by)
     except InvalidModel as error:
         return Step("model", shown(name), "refused", error.errors)
     except (ModelExists, StoreBusy) as error:
@@ -149,11 +155,26 @@ def _copy_model(name: str, found: tuple[bytes, Format] | None, *, by: str) -> St
     return Step("model", shown(name), "copied")
 
 
+def _uploaded(content: bytes, kind: Format, *, name: str, by: str) -> StoredModel:
+    """Upload a file as what it was given for; as the other format where a service has one address for both."""
+    try:
+        return model_store.upload(content, file_name=name, format=kind, by=by)
+    except InvalidModel as refused:
+        if kind == "ONNX":
+            raise
+        try:
+            return model_store.upload(content, file_name=name, format="ONNX", by=by)
+        except InvalidModel:
+            raise refused from None
+
+
 def _copy_job(item: Mapping[str, Any], devices: Mapping[int, int], *, by: str) -> Step:
     name = shown(item.get("jobName"))
     keys = ("jobName", "jobDescription", "associatedModel", "modelToDeviceMappings", "jobSchedule")
     target = item.get("associatedGroupOrDeviceId")
     body = {key: item.get(key) for key in keys}
+    if isinstance(target, str) and _ID.fullmatch(target):
+        target = int(target)
     body["associatedGroupOrDeviceId"] = devices.get(target, target) if isinstance(target, int) else target
     try:
         if _is_here(body):
@@ -168,19 +189,36 @@ def _copy_job(item: Mapping[str, Any], devices: Mapping[int, int], *, by: str) -
 
 
 def _is_here(body: Mapping[str, Any]) -> bool:
-    """Whether a job of this name, model, target and schedule exists."""
-    schedule = body["jobSchedule"]
-    if not isinstance(schedule, dict) or not isinstance(body["jobName"], str) or "\x00" in body["jobName"]:
+    """Whether a job of this name, model, target, mapping and schedule exists."""
+    if not isinstance(body["jobSchedule"], dict) or not isinstance(body["jobName"], str) or "\x00" in body["jobName"]:
         return False
     candidates = Job.objects.of_kind(KIND).filter(name=job_form.safe(body["jobName"]))
-    return any(_same(job, body, schedule) for job in candidates[:100])
+    return any(_same(job, body) for job in candidates[:1_000])
 
 
-def _same(job: Job, body: Mapping[str, Any], schedule: Mapping[str, Any]) -> bool:
-    arguments, when = Arguments.from_json(job.arguments), Schedule.of(job)
+def _same(job: Job, body: Mapping[str, Any]) -> bool:
+    arguments, when, schedule = Arguments.from_json(job.arguments), Schedule.of(job), body["jobSchedule"]
     if (arguments.model, arguments.target) != (body["associatedModel"], body["associatedGroupOrDeviceId"]):
+        return False
+    if not _same_mapping(arguments.mappings, body["modelToDeviceMappings"]):
         return False
     if arguments.periodic:
         mine = (when.text or when.expression, when.zone, arguments.data_from_previous_seconds)
         return mine == tuple(schedule.get(key) for key in ("cronExpression", "timeZone", "dataFromPreviousNSeconds"))
-    return schedule.get("frequency") == job_form.ONCE
+    instants_here = (when.run_at, arguments.data_from, arguments.data_to)
+    return instants_here == tuple(_instant(schedule.get(key)) for key in ("scheduleAt", "dataFrom", "dataTo"))
+
+
+def _same_mapping(mine: Mapping[str, str], theirs: Any) -> bool:
+    """Whether a mapping is ours, in either direction."""
+    if not isinstance(theirs, dict):
+        return False
+    turned = len(theirs) == len(mine) and all(theirs.get(path) == name for name, path in mine.items())
+    return turned or theirs == dict(mine)
+
+
+def _instant(text: Any) -> datetime | None:
+    try:
+        return instants.parse(text) if isinstance(text, str) else None
+    except ValueError:
+        return None

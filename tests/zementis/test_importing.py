@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import StringIO
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
@@ -21,6 +22,8 @@ from zementis.importing import Service, ServiceError, Step, copy
 from zementis.job_type import KIND
 
 pytestmark = pytest.mark.django_db
+
+MODELS = Path(__file__).parents[1] / "data" / "models"
 
 LOGIN = "Basic " + base64.b64encode(b"t1/admin:secret").decode()
 
@@ -112,6 +115,38 @@ def test_copying_again_copies_nothing_twice(vendor: Vendor) -> None:
     run(vendor)
     assert [step.outcome for step in run(vendor)] == ["present", "present"]
     assert Job.objects.count() == 1
+
+
+def test_jobs_that_differ_in_their_range_or_mapping_are_not_taken_for_one(vendor: Vendor) -> None:
+    a_model()
+    device = a_device().pk
+    once = {
+        "frequency": "once",
+        "scheduleAt": "2099-01-01T00:00:00Z",
+        "dataFrom": "2019-10-04T00:00:00Z",
+        "dataTo": "2019-10-05T00:00:00Z",
+    }
+    first, *others = FOREST_MAPPINGS
+    swapped = {**FOREST_MAPPINGS, first: FOREST_MAPPINGS[others[0]], others[0]: FOREST_MAPPINGS[first]}
+    vendor.jobs = [
+        their_job(device),
+        their_job(device, modelToDeviceMappings=swapped),
+        their_job(device, jobSchedule=once),
+        their_job(device, jobSchedule={**once, "dataTo": "2019-10-06T00:00:00Z"}),
+        their_job(device, jobSchedule={**once, "scheduleAt": "2099-01-02T01:00:00+01:00"}),
+        {**their_job(device, jobName="an id as text"), "associatedGroupOrDeviceId": str(device)},
+    ]
+    assert [step.outcome for step in run(vendor)] == ["present", *["copied"] * 6]
+    assert [step.outcome for step in run(vendor)] == ["present"] * 7
+    assert Job.objects.count() == 6
+
+
+def test_an_onnx_model_comes_from_a_service_that_knows_one_address_for_both(vendor: Vendor) -> None:
+    content = (MODELS / "onnx_logistic_regression.onnx").read_bytes()
+    vendor.sources["mixed"] = content
+    vendor.jobs = [{"associatedModel": "mixed"}]
+    assert run(vendor)[0] == Step("model", "mixed", "copied")
+    assert (model_store.get("mixed").format, model_store.source(model_store.get("mixed"))) == ("ONNX", content)
 
 
 def test_a_job_that_cannot_be_here_tells_why_and_stops_no_other(vendor: Vendor) -> None:

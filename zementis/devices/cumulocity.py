@@ -5,6 +5,7 @@ Everything is read page by page; each request has a time-out and is tried again 
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
@@ -44,6 +45,8 @@ class _Patient(HTTPAdapter):
             status_forcelist=_PASSING,
             allowed_methods=("GET",),
             raise_on_status=False,
+            # A tenant that asks for a day is asked no later than one that keeps silent.
+            retry_after_max=math.ceil(seconds),
         )
         self._retries = retries
         super().__init__(max_retries=again)
@@ -134,7 +137,7 @@ class CumulocitySource:
         for page in self._pages("/measurement/measurements", "measurements", query, size=min(limit, PAGE_SIZE)):
             try:
                 chunk = _chunk(page, series, window)
-            except (KeyError, TypeError, ValueError) as error:
+            except (KeyError, TypeError, ValueError, OverflowError) as error:
                 raise _useless(error) from error
             if chunk is None:
                 continue

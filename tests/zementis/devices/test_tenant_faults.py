@@ -30,6 +30,7 @@ class Tenant:
     def __init__(self, *answers: tuple[Any, ...] | None) -> None:
         self.answers = list(answers)
         self.asked: list[str] = []
+        self.headers: dict[str, str] = {}
         self.released = threading.Event()
         tenant = self
 
@@ -43,6 +44,8 @@ class Tenant:
                 body = answer[1] if isinstance(answer[1], bytes) else json.dumps(answer[1]).encode()
                 self.send_response(answer[0])
                 self.send_header("Content-Length", str(len(body)))
+                for name, value in tenant.headers.items():
+                    self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(body if len(answer) == 2 else body[: len(body) // 2])
 
@@ -83,6 +86,12 @@ def test_a_passing_fault_is_asked_again(tenants: Any, status: int) -> None:
     assert len(tenant.asked) == 3
 
 
+def test_a_tenant_that_asks_for_a_day_is_asked_again_after_a_time_out(tenants: Any) -> None:
+    tenant = tenants((503, {}), (200, DEVICE))
+    tenant.headers["Retry-After"] = "86400"
+    assert tenant.source(seconds=0.5).target(5) == Target(5, False, (5,))
+
+
 def test_an_answer_that_breaks_off_is_asked_again(tenants: Any) -> None:
     tenant = tenants((200, DEVICE, "broken off"), (200, DEVICE))
     assert tenant.source().target(5) == Target(5, False, (5,))
@@ -113,7 +122,15 @@ def test_a_tenant_that_keeps_silent_is_given_up(tenants: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "page", [{}, {"measurements": 5}, {"measurements": [{"time": "x"}]}, [], {"measurements": [5]}]
+    "page",
+    [
+        {},
+        {"measurements": 5},
+        {"measurements": [{"time": "x"}]},
+        [],
+        {"measurements": [5]},
+        {"measurements": [{"time": "2026-05-01T12:30:00Z", "a": {"b": {"value": 10**400}}}]},
+    ],
 )
 def test_an_answer_of_another_shape_is_told(tenants: Any, page: Any) -> None:
     from tests.zementis.devices.test_sources import HOUR
