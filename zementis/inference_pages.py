@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from zementis.page_encoding import EncodedPage
 
 _FLUSH_BYTES = 4 * 1024 * 1024
-# Devices read at a time: two show whether there are more, and the answer's first byte waits for no others.
-_READ_FIRST, _READ_NEXT = 2, 16
+# Devices read at a time: two show whether there are more, and the answer's first byte waits for no others. Then as many
+# as have this many bytes, going by those before: a question costs as much as writing some ten short pages.
+_READ_FIRST, _READ_LEAST, _READ_MOST = 2, 16, 128
+_READ_BYTES = 512 * 1024
 # Of a run that ended otherwise there may be pages, and they are not to be trusted.
 SHOWN = (Status.SUCCEEDED, Status.WARNED)
 
@@ -88,7 +90,8 @@ def read(execution: Execution, page: int) -> Iterator[Page]:
             yield decode(device, bytes(data))
         if len(found) < wanted:
             return
-        after, wanted = found[-1][0], _READ_NEXT
+        size = sum(len(data) for _, data in found)
+        after, wanted = found[-1][0], min(max(_READ_LEAST, _READ_BYTES * len(found) // size), _READ_MOST)
 
 
 def discard(execution_id: int, *, before_attempt: int) -> None:

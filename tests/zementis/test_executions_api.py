@@ -166,6 +166,19 @@ def test_a_page_reads_no_other_page(api: Api, context: Context, django_assert_ma
     assert found["inferenceCollection"][0]["recordCollection"]["score"][0] == 2000.0
 
 
+def test_short_pages_of_many_devices_are_read_together(
+    api: Api, context: Context, django_assert_max_num_queries: Any
+) -> None:
+    for device in range(1, 151):
+        write(context, device, 1)
+    end(context, Status.SUCCEEDED)
+    api.get(history(context, ""))
+    # Two devices, 128 and the rest, beside what every request asks.
+    with django_assert_max_num_queries(6):
+        found = answer(api.get(history(context, "/1/inferences")))[1]
+    assert [item["deviceId"] for item in found["inferenceCollection"]] == list(range(1, 151))
+
+
 def test_an_execution_without_a_job_of_its_own_is_unthinkable(context: Context) -> None:
     from django.db import IntegrityError, transaction
 
