@@ -11,6 +11,7 @@ import io
 import re
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
@@ -69,7 +70,8 @@ def answer(application: Any, line: bytes, *, status: int, address: str) -> bytes
     if status not in _SENTENCES:
         return b""
     told: list[Any] = []
-    body = b"".join(application(_environ(line, status, address), lambda *parts, **_: told.extend(parts[:2])))
+    with closing(application(_environ(line, status, address), lambda *parts, **_: told.extend(parts[:2]))) as response:
+        body = b"".join(response)
     if not told or not told[0].startswith(str(status)):
         # Somebody further out has answered for itself.
         return b""

@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
+from django.db import close_old_connections
 
 from jobsite.web.refused import Words, answer
+
+
+@pytest.fixture(autouse=True)
+def _connections_stay() -> Iterator[None]:
+    """A request of a server looks after the thread's connection to the database, which is the tests' here."""
+    ends = (request_started, request_finished)
+    for signal in ends:
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in ends:
+        signal.connect(close_old_connections)
 
 
 def told(line: bytes, status: int = 400) -> tuple[int, str, Any]:
