@@ -80,6 +80,9 @@ def test_the_builder_writes_an_expression_and_shows_its_fires_while_one_types(pa
     expect(preview.get_by_role("listitem").first).to_contain_text("2040-03-31 02:30:00 +0200")
     page.get_by_label("Expression").fill("0 30 2 ? 3 SUNL 2040-2060")
     expect(preview.get_by_role("listitem").first).to_contain_text("passed over: the clock jumps")
+    page.locator("#id_starts_at_0").fill("2050-01-01")
+    page.locator("#id_starts_at_1").fill("00:00:00")
+    expect(preview.get_by_role("listitem").first).to_contain_text("2050-03-27 02:30:00")
 
 
 def test_a_job_is_cloned(page: Page) -> None:
