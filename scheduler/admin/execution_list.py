@@ -22,7 +22,9 @@ class ExecutionList(ConsoleList):
         if looked is None:
             return found
         if looked.is_cut:
-            self.window_note = f"Looked through {WIDEST:,} runs. To look further back, name a beginning, or the job."
+            self.window_note = (
+                f"Looked through {WIDEST:,} runs. To see others, name a beginning and an end, or the job."
+            )
         return found.filter(pk__gte=looked.low, pk__lt=looked.high)
 
 
