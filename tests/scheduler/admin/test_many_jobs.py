@@ -58,7 +58,7 @@ def _within_a_second(client: Client, address: str) -> bool:
 
 
 def test_ten_thousand_jobs_take_as_many_queries_as_a_few_and_under_a_second(boss: Client) -> None:
-    template = a_job()
+    template = a_job(name="template")
     started(template)
     boss.get(url(LIST))
     few = _queries(boss, url(LIST))
