@@ -117,8 +117,6 @@ def test_java_lost_in_the_middle_of_a_call_is_a_retryable_error() -> None:
 def test_rows_beyond_javas_heap_are_a_retryable_error(monkeypatch: pytest.MonkeyPatch) -> None:
     jvm.stop()
     monkeypatch.setenv(jvm.HEAP_VARIABLE, "8")
-    monkeypatch.setattr(pypmml, "CHUNK_VALUES", 120_000)
-    monkeypatch.setattr(pypmml, "MAX_CHUNK_ROWS", 20_000)
     try:
         scorer = samples.scorer("linear_regression")
         with pytest.raises(ScoringError, match="its heap of 8 MB may be too small") as error:
