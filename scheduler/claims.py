@@ -24,7 +24,7 @@ from scheduler.calendars import store as calendars
 from scheduler.due import Batch, DueJob, Row, to_microseconds
 from scheduler.endings import ask_to_stop, end_queued_locked, release_held
 from scheduler.exceptions import UnknownJobType
-from scheduler.held import held
+from scheduler.held import DUE_BY_KEY, held
 from scheduler.messages import REPUBLISH_SECONDS, Hint
 from scheduler.models import Reason, Status, Trigger
 from scheduler.overlap import REPLACED, Decision
@@ -68,9 +68,9 @@ _DUE = f"{_STATE} WHERE {_IN_REACH} ORDER BY next_fire_at LIMIT %s FOR UPDATE SK
 _DUE_PAST = (
     f"{_STATE} WHERE {_IN_REACH} AND job_id <> ALL(%s::bigint[]) ORDER BY next_fire_at LIMIT %s FOR UPDATE SKIP LOCKED"
 )
-# What others held a moment ago, however long ago it fell due: by its key, since a sum is in no index.
+# What others held a moment ago, however long ago it fell due.
 _DUE_KNOWN = f"""
-{_STATE} WHERE job_id = ANY(%s::bigint[]) AND next_fire_at - now() <= interval '0' AND job_id <> ALL(%s::bigint[])
+{_STATE} WHERE job_id = ANY(%s::bigint[]) AND {DUE_BY_KEY} AND job_id <> ALL(%s::bigint[])
  ORDER BY next_fire_at - now() LIMIT %s FOR UPDATE SKIP LOCKED
 """
 _DUE_ONE = f"{_STATE} WHERE job_id = %s AND next_fire_at <= %s FOR UPDATE"

@@ -43,16 +43,18 @@ def held(cursor: Any, entry_of: Mapping[int, int | None]) -> set[int]:
     return held_runs | {job_pk for job_pk, entry in entry_of.items() if entry in held_entries}
 
 
-# A look claims what is due and free: what is still due after it is somebody else's, or fell due a moment ago. Known
-# jobs are found by their keys, since a sum is in no index.
-_STILL_DUE = """
+# Known jobs are found by their keys: that this may be NULL keeps PostgreSQL from the index of what is due, whatever it
+# believes to be cheap.
+DUE_BY_KEY = "coalesce(next_fire_at - now() <= interval '0', false)"
+# A look claims what is due and free: what is still due after it is somebody else's, or fell due a moment ago.
+_STILL_DUE = f"""
 (SELECT job_id FROM scheduler_jobstate
   WHERE next_fire_at > now() - make_interval(secs => %s) AND next_fire_at <= now() AND job_id <> ALL(%s::bigint[])
   ORDER BY next_fire_at LIMIT %s)
  UNION
 (SELECT job_id FROM scheduler_jobstate
-  WHERE job_id = ANY(%s::bigint[]) AND next_fire_at - now() <= interval '0' AND job_id <> ALL(%s::bigint[]))
-"""
+  WHERE job_id = ANY(%s::bigint[]) AND {DUE_BY_KEY} AND job_id <> ALL(%s::bigint[]))
+"""  # noqa: S608 - constant text
 
 
 def still_due(cursor: Any, back: float, *, among: Collection[int], past: Collection[int], limit: int) -> list[int]:

@@ -1,10 +1,11 @@
-"""A long backlog: many queued runs at once, as beats would have left them, by one statement."""
+"""A long backlog: many queued runs at once, as beats would have left them, by one statement. And poor statistics."""
 
-from django.db import connection
+from django.db import connection, transaction
 
 from scheduler import messages
 from scheduler.messages import Hint
 from scheduler.models import Job
+from tests.scheduler.factories import a_job
 
 _QUEUE = """
 INSERT INTO scheduler_execution
@@ -38,3 +39,12 @@ def publish(ids: list[int], *, priority: int = 5) -> None:
     """Publish runs of the services' queue in their order."""
     for first in range(0, len(ids), 2000):
         messages.publish([Hint(pk, "services", priority) for pk in ids[first : first + 2000]])
+
+
+def take_statistics_of_empty_tables() -> None:
+    """What plans are made with after vacuum has seen the tables empty: the worst that they come to be made with."""
+    with connection.cursor() as cursor:
+        with transaction.atomic():
+            a_job()
+            transaction.set_rollback(True)
+        cursor.execute("ANALYZE scheduler_job, scheduler_jobstate, scheduler_limit")

@@ -49,8 +49,8 @@ def scraped(client: Client) -> dict[tuple[str, str], float]:
 @pytest.mark.django_db(transaction=True)
 def test_runs_are_counted_from_due_to_their_ends(inside: Client) -> None:
     first, second = a_job(), a_job()
-    due(first)
-    due(second)
+    due(first, seconds_ago=10)
+    due(second, seconds_ago=10)
     claims.claim(limit=10)
     runs = executions.start([*Execution.objects.values_list("pk", flat=True)], worker="w")
     metrics.started(runs)

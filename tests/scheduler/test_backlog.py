@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection
 from redis import Redis
 
 from scheduler import claims, executions, jobs, limits, recovery, retention
@@ -11,7 +11,7 @@ from scheduler.job_types import Outcome
 from scheduler.models import Execution, Status
 from scheduler.sweep import Sweep
 from scheduler.why import Answer, why
-from tests.backlog import queue_up
+from tests.backlog import queue_up, take_statistics_of_empty_tables
 from tests.scheduler.factories import a_job, due, lapse, started
 
 pytestmark = pytest.mark.django_db
@@ -28,15 +28,6 @@ def read() -> int:
             "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'scheduler_execution'"
         )
         return int(cursor.fetchone()[0])
-
-
-def take_statistics_of_empty_tables() -> None:
-    """What plans are made with after vacuum has seen the tables empty: the worst that they come to be made with."""
-    with connection.cursor() as cursor:
-        with transaction.atomic():
-            a_job()
-            transaction.set_rollback(True)
-        cursor.execute("ANALYZE scheduler_job, scheduler_jobstate, scheduler_limit")
 
 
 def test_nothing_on_the_path_of_beats_workers_and_why_reads_a_whole_backlog(broker: Redis) -> None:

@@ -160,7 +160,7 @@ def test_a_job_that_cannot_be_here_tells_why_and_stops_no_other(vendor: Vendor) 
     }
     vendor.jobs = [
         their_job(device),
-        their_job(99, jobName="lost"),
+        their_job(999_999_999, jobName="lost"),
         their_job(device, jobName="past", jobSchedule=once),
     ]
     assert run(vendor) == [
@@ -171,7 +171,7 @@ def test_a_job_that_cannot_be_here_tells_why_and_stops_no_other(vendor: Vendor) 
             "refused",
             ("Unable to trigger the job since schedule date 2020-01-01T00:00:00Z is prior to the current time",),
         ),
-        Step("job", "lost", "refused", ("Device or group with id 99 does not exist or it is invalid",)),
+        Step("job", "lost", "refused", ("Device or group with id 999999999 does not exist or it is invalid",)),
         Step("job", "SampleJob", "copied"),
     ]
 
