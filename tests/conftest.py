@@ -24,6 +24,14 @@ hypothesis.settings.register_profile("same", _PATIENT, derandomize=True)
 hypothesis.settings.load_profile("same")
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Stop where the marks that keep tests of one stack together are lost without a word, as between two releases."""
+    if getattr(session.config.option, "loadgroup", False):
+        for item in session.items:
+            if item.get_closest_marker("xdist_group") and "@" not in item.nodeid:
+                raise pytest.UsageError(f"{item.nodeid} is in no group: pytest-xdist does not go with this pytest")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def quick() -> Iterator[None]:
     """Neither hashing passwords nor looking for all static files whenever a client is made costs the tests time."""
