@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
-from xml.etree.ElementTree import Element  # noqa: S405  # a type only; xml.py parses
+from xml.etree.ElementTree import Element  # a type only; xml.py parses  # nosec B405
 
 import numpy as np
 

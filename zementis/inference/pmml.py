@@ -6,7 +6,7 @@ import datetime
 import re
 import struct
 from dataclasses import dataclass
-from xml.etree.ElementTree import Element  # noqa: S405  # a type only; xml.py parses
+from xml.etree.ElementTree import Element  # a type only; xml.py parses  # nosec B405
 
 from zementis.inference import xml
 from zementis.inference.description import Field

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
-from xml.etree.ElementTree import Element  # noqa: S405  # a type only; xml.py parses
+from xml.etree.ElementTree import Element  # a type only; xml.py parses  # nosec B405
 
 import numpy as np
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
-from xml.etree import ElementTree  # noqa: S405  # used only after defusedxml has read past the prolog
+from xml.etree import ElementTree  # used only after defusedxml has read past the prolog  # nosec B405
 
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import XMLParser
