@@ -147,6 +147,12 @@ def test_a_device_is_removed_with_its_measurements(console: Client) -> None:
     assert list(ManagedObject.objects.all()) == []
 
 
+def charts_of(page: str) -> list[tuple[bool, int]]:
+    """Return whether each chart of a page is a line, and how many bars it has."""
+    drawn = [part.partition("</svg>")[0] for part in page.split('<svg class="c-chart ')[1:]]
+    return [("<path" in chart, chart.count("<rect")) for chart in drawn]
+
+
 def test_an_executions_inferences_are_drawn(console: Client) -> None:
     a_model()
     context = a_context(a_job(a_device().pk))
@@ -156,16 +162,21 @@ def test_an_executions_inferences_are_drawn(console: Client) -> None:
     score[7] = np.nan
     times = int(NOON.timestamp()) * 1_000_000 + np.arange(count) * 1_000_000
     words = np.array(["idle", "busy<"] * (count // 2), dtype=object)
-    writer.add(7, times, {"score": score, "outlier": score > 0.99, "activity": words, "flat": np.ones(count)})
-    writer.add(8, times[:1], {"score": score[:1]})
+    numbers = np.arange(count)
+    outputs = {"score": score, "outlier": score > 0.99, "activity": words, "flat": np.ones(count)}
+    writer.add(7, times, {**outputs, "cluster": numbers % 5, "ticks": numbers % 31})
+    writer.add(8, times[:4], {"score": score[:4], "label": np.array([1, -1, 1, -1])})
+    writer.add(9, times[:2], {"score": score[:2], "label": np.array([0, 1])})
     writer.close()
     execution = end(context, Status.SUCCEEDED)
     address = reverse("admin:zementis_inferences", args=[execution.pk])
     page = text(console.get(address))
-    assert page.count('<svg class="c-chart ') == 4
+    line, bars = (True, 0), (False, 2)
+    assert charts_of(page) == [line, bars, bars, line, (False, 5), line]
     assert ("<circle" in page, "busy&lt;" in page, "busy<" in page) == (True, True, False)
-    assert text(console.get(address, {"device": "8"})).count('<svg class="c-chart ') == 1
-    assert [console.get(address, {"device": value}).status_code for value in ("9", "x", "²")] == [404, 404, 404]
+    others = [text(console.get(address, {"device": value})) for value in ("8", "9")]
+    assert [(charts_of(other), other.count("<circle")) for other in others] == [([line, bars], 2), ([line, bars], 0)]
+    assert [console.get(address, {"device": value}).status_code for value in ("10", "x", "²")] == [404, 404, 404]
 
 
 def test_an_execution_without_inferences_says_so(console: Client) -> None:

@@ -1,6 +1,7 @@
 """The plot of one device's inferences over time, as SVG drawn on the server: no script, the theme's colours.
 
-Continuous outputs are lines, rows that a boolean output marks are dots on them, categories are bars.
+Continuous outputs are lines, rows that another output marks are dots on them, categories are bars. Whole numbers are
+categories where few are different: classes, clusters, 0 and 1.
 """
 
 from __future__ import annotations
@@ -69,17 +70,23 @@ def plot(execution: Execution, device: int) -> Plot | None:
 
 
 def _marked(columns: dict[str, list[Any]]) -> list[int]:
-    """Return the rows that a boolean output marks, as ``outlier`` does."""
+    """Return the rows that a boolean output marks, as ``outlier`` does, else those that an int output of 1 and -1 does.
+
+    The latter is how scikit-learn's detectors of outliers answer, and with them their ONNX: -1 is the outlier.
+    """
     for values in columns.values():
         if any(isinstance(value, bool) for value in values):
             return [place for place, value in enumerate(values) if value is True]
+    for values in columns.values():
+        if all(type(value) is int and value in (-1, 1) for value in values):
+            return [place for place, value in enumerate(values) if value == -1]
     return []
 
 
 def _chart(name: str, times: Sequence[int], values: list[Any], marked: Sequence[int]) -> Chart:
     known = [value for value in values if value is not None]
     numeric = known and all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in known)
-    if not numeric:
+    if not numeric or _is_category(known):
         counts = Counter(
             "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
             for value in values
@@ -87,6 +94,11 @@ def _chart(name: str, times: Sequence[int], values: list[Any], marked: Sequence[
         return Chart(name, f"{len(counts)} different", _bars(counts))
     note = f"from {min(known):.6g} to {max(known):.6g}"
     return Chart(name, note, _line(name, times, values, marked))
+
+
+def _is_category(known: Sequence[Any]) -> bool:
+    """Whether numbers name something: they are whole, and no more are different than there is room for bars."""
+    return all(type(value) is int for value in known) and len(set(known)) <= _CATEGORIES
 
 
 def _line(name: str, times: Sequence[int], values: list[Any], marked: Sequence[int]) -> SafeString:
