@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -35,6 +35,7 @@ logger = logging.getLogger(__name__)
 _LONGEST_SECONDS = 600.0
 _LONGEST_LIST = 64 * 1024 * 1024
 _ID = re.compile(r"[1-9][0-9]{0,17}")
+COPIED, TO_COPY, PRESENT, REFUSED = "copied", "to copy", "present", "refused"
 _PATHS: tuple[tuple[Format, str], ...] = (("PMML", "model"), ("ONNX", "onnx/model"))
 
 
@@ -44,7 +45,10 @@ class ServiceError(Exception):
 
 @dataclass(frozen=True)
 class Step:
-    """What became of one thing. ``outcome``: copied, present (nothing to do) or refused, with the reasons."""
+    """What became of one thing. ``outcome``: copied, present (nothing to do) or refused, with the reasons.
+
+    Of a dry run, to copy instead of copied.
+    """
 
     what: str
     name: str
@@ -113,21 +117,28 @@ class Service:
             raise ServiceError(f"The service could not be asked for {path}: {type(error).__name__}.") from error
 
 
-def copy(service: Service, *, by: str, dry_run: bool, devices: Mapping[int, int] | None = None) -> Iterator[Step]:
+def copy(
+    service: Service, *, by: str, dry_run: bool, devices: Mapping[int, int] | None = None, active: bool = True
+) -> Iterator[Step]:
     """Copy every job and the models they name; give a step for each. Raises ``ServiceError``.
 
-    ``devices`` maps ids there to ids here, where they differ. A dry run does all of it and takes it back at the end, so
-    that what it says is what a real run would do.
+    ``devices`` maps ids there to ids here, where they differ. Not ``active``: the jobs come paused. A dry run does all
+    of it and takes it back at the end, so that what it says is what a real run would do.
     """
+    for step in _steps(service, by=by, dry_run=dry_run, devices=devices or {}, active=active):
+        yield replace(step, outcome=TO_COPY) if dry_run and step.outcome == COPIED else step
+
+
+def _steps(service: Service, *, by: str, dry_run: bool, devices: Mapping[int, int], active: bool) -> Iterator[Step]:
     wanted = service.jobs()
     names = dict.fromkeys(str(item.get("associatedModel")) for item in wanted)
     # Asked for before anything is written: no transaction waits for another server.
     files = {name: service.model_source(name) for name in names if not _has_model(name)}
     with transaction.atomic() if dry_run else nullcontext():
         for name in names:
-            yield _copy_model(name, files.get(name), by=by) if name in files else Step("model", shown(name), "present")
+            yield _copy_model(name, files.get(name), by=by) if name in files else Step("model", shown(name), PRESENT)
         for item in wanted:
-            yield _copy_job(item, devices or {}, by=by)
+            yield _copy_job(item, devices, by=by, active=active)
         if dry_run:
             transaction.set_rollback(True)
 
@@ -142,17 +153,17 @@ def _has_model(name: str) -> bool:
 
 def _copy_model(name: str, found: tuple[bytes, Format] | None, *, by: str) -> Step:
     if found is None:
-        return Step("model", shown(name), "refused", ("The service does not give its file: upload it by hand.",))
+        return Step("model", shown(name), REFUSED, ("The service does not give its file: upload it by hand.",))
     content, kind = found
     try:
         stored = _uploaded(content, kind, name=name, by=by)
     except InvalidModel as error:
-        return Step("model", shown(name), "refused", error.errors)
+        return Step("model", shown(name), REFUSED, error.errors)
     except (ModelExists, StoreBusy) as error:
-        return Step("model", shown(name), "refused", (str(error),))
+        return Step("model", shown(name), REFUSED, (str(error),))
     if stored.name != name:
-        return Step("model", shown(name), "copied", (f"Its file calls it '{stored.name}'; jobs look for '{name}'.",))
-    return Step("model", shown(name), "copied")
+        return Step("model", shown(name), COPIED, (f"Its file calls it '{stored.name}'; jobs look for '{name}'.",))
+    return Step("model", shown(name), COPIED)
 
 
 def _uploaded(content: bytes, kind: Format, *, name: str, by: str) -> StoredModel:
@@ -168,7 +179,7 @@ def _uploaded(content: bytes, kind: Format, *, name: str, by: str) -> StoredMode
             raise refused from None
 
 
-def _copy_job(item: Mapping[str, Any], devices: Mapping[int, int], *, by: str) -> Step:
+def _copy_job(item: Mapping[str, Any], devices: Mapping[int, int], *, by: str, active: bool) -> Step:
     name = shown(item.get("jobName"))
     keys = ("jobName", "jobDescription", "associatedModel", "modelToDeviceMappings", "jobSchedule")
     target = item.get("associatedGroupOrDeviceId")
@@ -178,14 +189,14 @@ def _copy_job(item: Mapping[str, Any], devices: Mapping[int, int], *, by: str) -
     body["associatedGroupOrDeviceId"] = devices.get(target, target) if isinstance(target, int) else target
     try:
         if _is_here(body):
-            return Step("job", name, "present")
+            return Step("job", name, PRESENT)
         with transaction.atomic():
-            job_form.create(body, by=by)
+            job_form.create(body, by=by, active=active)
     except JobRefused as refused:
-        return Step("job", name, "refused", tuple(refused.errors))
+        return Step("job", name, REFUSED, tuple(refused.errors))
     except DataSourceError as error:
-        return Step("job", name, "refused", (str(error),))
-    return Step("job", name, "copied")
+        return Step("job", name, REFUSED, (str(error),))
+    return Step("job", name, COPIED)
 
 
 def _is_here(body: Mapping[str, Any]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -55,9 +55,9 @@ class _Problems:
             raise JobRefused(self.invalid + self.missing, missing=not self.invalid)
 
 
-def create(body: Any, *, by: str) -> Job:
-    """Check a posted job and create it. Raises ``JobRefused``; ``DataSourceError``."""
-    definition = read(body, now=clock.now())
+def create(body: Any, *, by: str, active: bool = True) -> Job:
+    """Check a posted job and create it, paused where not ``active``. Raises ``JobRefused``; ``DataSourceError``."""
+    definition = replace(read(body, now=clock.now()), active=active)
     try:
         return jobs.create(KIND, definition, by=by)
     except NeverFires as error:

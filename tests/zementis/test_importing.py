@@ -90,6 +90,19 @@ def run(vendor: Vendor, **options: Any) -> list[Step]:
     return list(copy(vendor.service(), by="importer", **{"dry_run": False, **options}))
 
 
+def tell(vendor: Vendor, **options: Any) -> list[str]:
+    """Return the lines that the command says."""
+    said = StringIO()
+    call_command("import_zementis", url=vendor.url, auth="t1/admin:secret", stdout=said, **options)
+    return said.getvalue().splitlines()
+
+
+def logged(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return the first words of what was logged as done."""
+    words = [record.getMessage().split(" ")[0] for record in caplog.records]
+    return [word for word in words if word in ("model.uploaded", "job.created")]
+
+
 def test_jobs_come_with_their_models(vendor: Vendor) -> None:
     vendor.sources["IsolationForest"] = FOREST.read_bytes()
     vendor.jobs = [their_job(a_device().pk, jobName="second"), their_job(a_device().pk, jobName="first")]
@@ -102,11 +115,31 @@ def test_jobs_come_with_their_models(vendor: Vendor) -> None:
     assert model_store.source(model_store.get("IsolationForest")) == FOREST.read_bytes()
 
 
-def test_a_dry_run_says_the_same_and_changes_nothing(vendor: Vendor) -> None:
+def test_a_dry_run_says_what_it_would_do_and_changes_nothing(vendor: Vendor, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
     vendor.sources["IsolationForest"] = FOREST.read_bytes()
     vendor.jobs = [their_job(a_device().pk)]
-    assert [step.outcome for step in run(vendor, dry_run=True)] == ["copied", "copied"]
+    assert (tell(vendor), logged(caplog)) == (
+        [
+            "to copy  model IsolationForest",
+            "to copy  job SampleJob",
+            "1 job to copy, 1 model to copy (dry run: nothing was changed; --apply writes)",
+        ],
+        [],
+    )
     assert (Job.objects.count(), model_store.names()) == (0, [])
+    assert (tell(vendor, apply=True), logged(caplog)) == (
+        ["copied   model IsolationForest", "copied   job SampleJob", "1 job copied, 1 model copied"],
+        ["model.uploaded", "job.created"],
+    )
+    assert Job.objects.values_list("active", flat=True).get()
+
+
+def test_jobs_may_come_paused(vendor: Vendor) -> None:
+    a_model()
+    vendor.jobs = [their_job(a_device().pk)]
+    tell(vendor, inactive=True, apply=True)
+    assert Job.objects.values_list("active", "state__next_fire_at").get() == (False, None)
 
 
 def test_copying_again_copies_nothing_twice(vendor: Vendor) -> None:
@@ -204,16 +237,6 @@ def test_an_answer_of_another_kind_is_told(vendor: Vendor, jobs: bytes) -> None:
 def test_a_job_of_another_shape_is_refused(vendor: Vendor, job: dict[str, Any]) -> None:
     vendor.jobs = [job]
     assert run(vendor)[-1].outcome == "refused"
-
-
-def test_the_command_is_a_dry_run_unless_it_is_told_to_write(vendor: Vendor) -> None:
-    a_model()
-    vendor.jobs = [their_job(a_device().pk)]
-    said = StringIO()
-    call_command("import_zementis", url=vendor.url, auth="t1/admin:secret", stdout=said)
-    assert (Job.objects.count(), "nothing was changed" in said.getvalue()) == (0, True)
-    call_command("import_zementis", url=vendor.url, auth="t1/admin:secret", apply=True, stdout=said)
-    assert Job.objects.count() == 1
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -27,6 +30,8 @@ class Command(BaseCommand):
         )
         parser.add_argument("--apply", action="store_true", help="write; without it nothing is changed")
 
+        parser.add_argument("--inactive", action="store_true", help="create the jobs paused")
+
     def handle(self, *args: Any, **options: Any) -> None:
         user, colon, password = (options["auth"] or os.environ.get("IMPORT_ZEMENTIS_AUTH", "")).partition(":")
         if not colon:
@@ -36,16 +41,29 @@ class Command(BaseCommand):
         service = Service(options["url"], user=user, password=password)
         devices = dict(_pair(text) for text in options["device"])
         counts: Counter[str] = Counter()
+        steps = copy(service, by=user, dry_run=not options["apply"], devices=devices, active=not options["inactive"])
         try:
-            for step in copy(service, by=user, dry_run=not options["apply"], devices=devices):
-                counts[f"{step.what} {step.outcome}"] += 1
-                self.stdout.write(f"{step.outcome:8} {step.what} {step.name}")
-                for reason in step.reasons:
-                    self.stdout.write(f"         {reason}")
+            with nullcontext() if options["apply"] else _deeds_not_logged():
+                for step in steps:
+                    counts[f"{step.what} {step.outcome}"] += 1
+                    self.stdout.write(f"{step.outcome:8} {step.what} {step.name}")
+                    for reason in step.reasons:
+                        self.stdout.write(f"         {reason}")
         except ServiceError as error:
             raise CommandError(str(error)) from error
         told = ", ".join(f"{count} {what}" for what, count in sorted(counts.items())) or "nothing there"
         self.stdout.write(f"{told}{'' if options['apply'] else ' (dry run: nothing was changed; --apply writes)'}")
+
+
+@contextmanager
+def _deeds_not_logged() -> Iterator[None]:
+    """Log warnings only: what a dry run takes back would be logged as done."""
+    before = logging.root.manager.disable
+    logging.disable(logging.INFO)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 def _pair(text: str) -> tuple[int, int]:
