@@ -15,6 +15,7 @@ from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
@@ -114,6 +115,14 @@ def manage(request: HttpRequest) -> HttpResponse:
         how, refused = _checked(request, factor, form)
         if how and request.POST.get("do") == "remove":
             factor.delete()
+            if enrolment.is_needed():
+                # Whoever may remove it may set up the next one: nobody else could give a sole administrator a code.
+                code = enrolment.issue(user, hours=1)
+                return _answer(
+                    request,
+                    "accounts/second_factor_enrolment.html",
+                    {"title": "The second factor was removed", "code": code, "to": reverse("second_factor")},
+                )
             messages.success(request, "The second factor was removed.")
             return redirect("admin:index")
         if how:

@@ -61,8 +61,9 @@ class Environment:
         self.known.add(name)
         try:
             return reader()
-        except Exception as error:
-            raise ImproperlyConfigured(f"{name}: expected {expected}.") from error
+        except Exception:
+            # Without its cause, which may tell a part of the value.
+            raise ImproperlyConfigured(f"{name}: expected {expected}.") from None
 
     def has(self, name: str) -> bool:
         """Whether the variable is set to something."""

@@ -63,7 +63,8 @@ class Claimer:
         """Note that all is seen but what others hold; ask what that is, where the next looks will not find it."""
         asked = self.reach.held()
         if asked is None:
-            self.reach.saw_all(look)
+            # It began at the beginning, and so will the next: nobody need be remembered.
+            self.reach.saw_all(look, asked=look.held)
             return
         began = time.monotonic()
         with connection.cursor() as cursor:

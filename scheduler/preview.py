@@ -101,14 +101,14 @@ def upcoming(schedule: Schedule, count: int, *, after: datetime) -> Iterator[Pre
     zone = zone_named(schedule.zone)
     lost = 0
     instant = after
-    wall = _wall(after.astimezone(zone))
+    wall = _wall(_in(zone, after))
     if schedule.starts_at is not None and schedule.starts_at > after:
-        wall = _wall(schedule.starts_at.astimezone(zone)) - 1
-    end = None if schedule.ends_at is None else _wall(schedule.ends_at.astimezone(zone))
+        wall = _wall(_in(zone, schedule.starts_at)) - 1
+    end = None if schedule.ends_at is None else _wall(_in(zone, schedule.ends_at))
     expression = None if schedule.expression is None else parse_schedule(schedule.expression)
     for _ in range(count):
         following = schedule.next_after(instant)
-        fire = None if following is None else following.astimezone(zone)
+        fire = None if following is None else _in(zone, following)
         until = end if fire is None else _wall(fire)
         while expression is not None and lost < count and (passed := expression.next_wall(wall + 1)) is not None:
             if until is not None and passed >= until:
@@ -120,6 +120,14 @@ def upcoming(schedule: Schedule, count: int, *, after: datetime) -> Iterator[Pre
         twice = fire.replace(fold=0).utcoffset() != fire.utcoffset()
         yield PreviewedFire(utc=fire.astimezone(UTC), local=fire, note=Note.SECOND_PASS if twice else None)
         instant, wall = fire, until
+
+
+def _in(zone: ZoneInfo, moment: datetime) -> datetime:
+    """The moment in a zone; in its own where the zone's wall is beyond the years that can be written."""
+    try:
+        return moment.astimezone(zone)
+    except OverflowError:
+        return moment
 
 
 def _wall(moment: datetime) -> int:

@@ -9,6 +9,7 @@ published again is older than what waits, and goes in front of it.
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import redis
 from django.db import connection, transaction
@@ -27,8 +28,11 @@ SELECT id, job_id, queue, priority, publish_at,
        publish_at = timestamptz 'epoch' OR (attempt > 0 AND publish_at <= ready_at) AS gone
   FROM scheduler_execution
  WHERE status = 0 AND publish_at <= now() ORDER BY publish_at LIMIT %s FOR UPDATE SKIP LOCKED)
-SELECT d.id, d.queue, d.priority, j.headers::text, d.gone FROM due d JOIN scheduler_job j ON j.id = d.job_id
+SELECT d.id, d.queue, d.priority, j.headers::text, d.gone, j.id IS NULL
+  FROM due d LEFT JOIN scheduler_job j ON j.id = d.job_id
 """
+# What a deleted job left goes with it, and is not to stand before what others lost until then.
+_NEVER_AGAIN = "UPDATE scheduler_execution SET publish_at = NULL WHERE id = ANY(%s)"
 _LOOK_AGAIN = """
 UPDATE scheduler_execution
    SET publish_at = now() + least(greatest(make_interval(secs => %s), now() - ready_at), make_interval(secs => %s)),
@@ -62,8 +66,7 @@ class Sweep:
 
 def _publish_due(limit: int) -> int:
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_DUE, [limit])
-        rows = cursor.fetchall()
+        rows = _due(cursor, limit)
         if not rows:
             return 0
         horizons = {queue: messages.horizon(queue) for queue in {row[1] for row in rows}}
@@ -83,6 +86,19 @@ def _publish_due(limit: int) -> int:
     if lost:
         logger.info("sweep.published executions=%d looked_at=%d", len(lost), len(rows))
     return len(lost)
+
+
+def _due(cursor: Any, limit: int) -> list[tuple[Any, ...]]:
+    """Lock and return up to ``limit`` rows that are due to be looked at, none of a deleted job among them."""
+    while True:
+        cursor.execute(_DUE, [limit])
+        found = cursor.fetchall()
+        orphans = [row[0] for row in found if row[-1]]
+        if orphans:
+            cursor.execute(_NEVER_AGAIN, [orphans])
+        rows = [row[:-1] for row in found if not row[-1]]
+        if rows or not orphans:
+            return rows
 
 
 def _is_lost(execution_id: int, horizon: dict[int, int | None], priority: int) -> bool:

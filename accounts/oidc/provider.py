@@ -34,6 +34,9 @@ _CHUNK = 1 << 14
 _KEPT_SECONDS = 60.0
 # So many sign-ins may wait for the provider: one that hangs must not hold all threads.
 _at_once = threading.BoundedSemaphore(max(1, settings.STACK_WEB_THREADS // 4))
+# And so many for one of those places, for a moment: a morning's logins come together, and each has spent its state.
+_in_line = threading.BoundedSemaphore(max(1, settings.STACK_WEB_THREADS // 4))
+_IN_LINE_SECONDS = 3.0
 _kept: dict[str, tuple[float, Any]] = {}
 _ends: ContextVar[float] = ContextVar("accounts_oidc_ends", default=float("inf"))
 
@@ -83,7 +86,7 @@ class Provider:
 @contextmanager
 def deadline() -> Iterator[None]:
     """Give all calls inside, together, the time that one may take. Raises ``ProviderFailed`` where too many wait."""
-    if not _at_once.acquire(blocking=False):
+    if not _place():
         raise ProviderFailed("too many sign-ins wait for it")
     mark = _ends.set(time.monotonic() + _TOTAL_SECONDS)
     try:
@@ -91,6 +94,18 @@ def deadline() -> Iterator[None]:
     finally:
         _ends.reset(mark)
         _at_once.release()
+
+
+def _place() -> bool:
+    """Take a place among those that wait for the provider; return whether one became free in time."""
+    if _at_once.acquire(blocking=False):
+        return True
+    if not _in_line.acquire(blocking=False):
+        return False
+    try:
+        return _at_once.acquire(timeout=_IN_LINE_SECONDS)
+    finally:
+        _in_line.release()
 
 
 def discover() -> Provider:

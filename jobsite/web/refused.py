@@ -25,7 +25,6 @@ _STATUS = re.compile(rb"HTTP/1\.1 (\d{3}) ")
 _SENTENCES = {
     400: "The request is not HTTP as this server reads it",
     414: "The request line is too long",
-    417: "The request expects what this server does not do",
     431: "The request's head is too large, or has too many fields",
 }
 
@@ -65,8 +64,9 @@ class Words:
 
 def answer(application: Any, line: bytes, *, status: int, address: str) -> bytes:
     """Return the answer to a request with this first line; empty where gunicorn's own has to do."""
-    # A transfer coding that nobody knows is the client's fault: RFC 9112, 6.1, would rather have 501.
-    status = 400 if status == 501 else status
+    # A transfer coding, or an expectation, that nobody knows is the client's fault, and no client of either API knows
+    # other words for it: RFC 9112, 6.1, would rather have 501 for the one, RFC 9110, 10.1.1, allows 417 for the other.
+    status = 400 if status in (417, 501) else status
     if status not in _SENTENCES:
         return b""
     told: list[Any] = []

@@ -72,11 +72,11 @@ def read_all(entries: Iterable[Located], *, today: date) -> list[WantedCalendar]
         problems += reader.problems
         if rules is not None:
             found.append(WantedCalendar(rules, entry.line, entry.lines))
-    seen: dict[str, int] = {}
+    seen: dict[str, WantedCalendar] = {}
     for wanted in found:
-        first = seen.setdefault(wanted.rules.name, wanted.line)
-        if first != wanted.line:
-            problems.append(Problem(wanted.at("name"), f"the calendar is there twice, first in line {first}"))
+        first = seen.setdefault(wanted.rules.name, wanted)
+        if first is not wanted:
+            problems.append(Problem(wanted.at("name"), f"the calendar is there twice, first in line {first.line}"))
     if problems:
         raise Refused(*problems)
     return found

@@ -89,16 +89,16 @@ class _Planner:
         """Return the updates by job, so that two at once lock in one order, then the creations in the file's order."""
         updates: dict[int, Step] = {}
         creations: list[Step] = []
-        numbers: dict[tuple[str, int], int] = {}
+        numbers: dict[tuple[str, int], Wanted] = {}
         stored = _stored(self._wanted, self.problems)
         if any(item.alerts is not None for item in self._wanted):
             self._rules = rule_entries.stored([job.pk for job in stored if job is not None])
         for item, job in zip(self._wanted, stored, strict=True):
             number = job.number if job is not None else item.number
             if number is not None:
-                first = numbers.setdefault((item.kind, number), item.line)
-                if first != item.line:
-                    self._refuse(item, "number", f"the job is there twice, first in line {first}")
+                first = numbers.setdefault((item.kind, number), item)
+                if first is not item:
+                    self._refuse(item, "number", f"the job is there twice, first in line {first.line}")
                     continue
             try:
                 if job is None:
@@ -227,7 +227,7 @@ def _stored(wanted: Sequence[Wanted], problems: list[Problem]) -> list[Job | Non
                 if job not in by_name.setdefault((kind, job.name), []):
                     by_name[kind, job.name].append(job)
     found: list[Job | None] = []
-    new_names: dict[tuple[str, str], int] = {}
+    new_names: dict[tuple[str, str], Wanted] = {}
     for item in wanted:
         if item.number is not None:
             found.append(by_number.get((item.kind, item.number)))
@@ -239,10 +239,10 @@ def _stored(wanted: Sequence[Wanted], problems: list[Problem]) -> list[Job | Non
             problems.append(
                 Problem(item.at("name"), f"several {item.kind} jobs have this name; say which: {numbers_text}")
             )
-        first = new_names.setdefault(key, item.line)
-        if first != item.line:
+        first = new_names.setdefault(key, item)
+        if first is not item:
             problems.append(
-                Problem(item.at("name"), f"the name is there twice, first in line {first}; say the numbers")
+                Problem(item.at("name"), f"the name is there twice, first in line {first.line}; say the numbers")
             )
         found.append(same[0] if len(same) == 1 else None)
     return found
@@ -265,11 +265,11 @@ def _check_names(wanted: Sequence[Wanted], planner: _Planner, doomed: Sequence[S
         if not job_types.get(kind).unique_names:
             continue
         mine = [item for item in wanted if item.kind == kind]
-        seen: dict[str, int] = {}
+        seen: dict[str, Wanted] = {}
         for item in mine:
-            first = seen.setdefault(item.definition.name, item.line)
-            if first != item.line:
-                problems.append(Problem(item.at("name"), f"the name is taken in line {first}"))
+            first = seen.setdefault(item.definition.name, item)
+            if first is not item:
+                problems.append(Problem(item.at("name"), f"the name is taken in line {first.line}"))
         for start in range(0, len(mine), _BATCH):
             names = {item.definition.name: item for item in mine[start : start + _BATCH]}
             for job in Job.objects.filter(kind=kind, name__in=names):

@@ -86,10 +86,15 @@ class LastDay:
 
     @property
     def success_percent(self) -> str:
-        """The share of ended runs that succeeded, warnings included; empty where none ended."""
+        """The share of ended runs that succeeded, warnings included; empty where none ended.
+
+        It is 100.0 % where all did.
+        """
         good = self.counts[Status.SUCCEEDED] + self.counts[Status.WARNED]
         ended = good + self.counts[Status.FAILED] + self.counts[Status.CANCELLED]
-        return f"{100 * good / ended:.1f} %" if ended else words.NOTHING
+        if not ended:
+            return words.NOTHING
+        return f"{100.0 if good == ended else min(100 * good / ended, 99.9):.1f} %"
 
 
 @dataclass(frozen=True)

@@ -48,11 +48,11 @@ def _instant(name: str, text: str) -> datetime | None:
         return None
     try:
         value = parse_datetime(f"{day} {time.strip()}")
-    except ValueError:
-        value = None
-    if value is None:
-        raise InvalidSchedule(name, f"{name.replace('_', ' ')}: {text[:40]!r} is no day and time")
-    return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+        if value is not None:
+            return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise InvalidSchedule(name, f"{name.replace('_', ' ')}: {text[:40]!r} is no day and time")
 
 
 def _never(schedule: Schedule, now: datetime) -> str:

@@ -1,11 +1,11 @@
-"""Values in the console's addresses that no row can hold: a refusal, not a crash."""
+"""What the database refuses of the console's requests: an answer, not a crash."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from django.core.exceptions import FieldDoesNotExist
-from django.db import DataError
+from django.db import DataError, IntegrityError
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.views.defaults import bad_request
@@ -18,7 +18,8 @@ class RefusedValuesMiddleware:
 
     Lists filter by any column that their query names (`?name=`, `?at__gte=`, `?name__regex=`), and keys stand in paths:
     NUL in a text, half a regular expression, a time before the first year come up only when the rows are read. So does
-    `?_to_field=` with nothing behind it, which the stock pages take for the name of a column.
+    `?_to_field=` with nothing behind it, which the stock pages take for the name of a column. And 409 where what others
+    wrote at the same moment does not go with what was asked for, such as a user's token while the user is deleted.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -29,8 +30,13 @@ class RefusedValuesMiddleware:
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Return the refusal, None for what is another's affair."""
-        refused = isinstance(exception, _REFUSALS) or _no_key(exception)
-        if refused and request.path_info.startswith(reverse("admin:index")):
+        if not request.path_info.startswith(reverse("admin:index")):
+            return None
+        if isinstance(exception, IntegrityError):
+            answer: HttpResponse = bad_request(request, exception)
+            answer.status_code = 409
+            return answer
+        if isinstance(exception, _REFUSALS) or _no_key(exception):
             return bad_request(request, exception)
         return None
 

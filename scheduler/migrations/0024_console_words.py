@@ -1,4 +1,4 @@
-"""Jobs in the order of their names by an index, and the console's words for pausing and resuming."""
+"""The console's words for pausing and resuming."""
 
 from django.db import migrations, models
 
@@ -28,5 +28,4 @@ class Migration(migrations.Migration):
                 max_length=16,
             ),
         ),
-        migrations.AddIndex(model_name="job", index=models.Index(fields=["name"], name="job_name")),
     ]

@@ -23,6 +23,7 @@ from accounts.roles import Role
 from scheduler.secret import Secret
 from tests.accounts.conftest import PASSWORD
 from tests.accounts.openid_server import CLIENT, SECRET, OpenIdServer, serving
+from tests.waiting import PATIENCE, wait_for
 
 START, CALLBACK, LOGIN, INSIDE = (
     "/admin/login/oidc/",
@@ -398,3 +399,33 @@ def test_a_provider_that_hangs_does_not_hold_all_threads(
         refused = Client().get(START)
     assert (refused["Location"], provider.paths) == (LOGIN, [])
     assert Client().get(START)["Location"].startswith(provider.issuer)
+
+
+def test_of_many_sign_ins_some_wait_for_a_place_and_the_others_are_told_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(openid, "_at_once", threading.BoundedSemaphore(1))
+    monkeypatch.setattr(openid, "_in_line", threading.BoundedSemaphore(1))
+    monkeypatch.setattr(openid, "_IN_LINE_SECONDS", PATIENCE)
+    has_begun, may_end, served = threading.Event(), threading.Event(), threading.Event()
+
+    def first() -> None:
+        with openid.deadline():
+            has_begun.set()
+            assert may_end.wait(PATIENCE)
+
+    def second() -> None:
+        with openid.deadline():
+            served.set()
+
+    threads = [threading.Thread(target=first), threading.Thread(target=second)]
+    threads[0].start()
+    assert has_begun.wait(PATIENCE)
+    threads[1].start()
+    wait_for(lambda: openid._in_line._value == 0)
+    with pytest.raises(openid.ProviderFailed, match="too many"), openid.deadline():
+        pass
+    may_end.set()
+    for thread in threads:
+        thread.join(PATIENCE)
+    assert served.is_set()

@@ -142,6 +142,31 @@ def test_where_a_code_is_asked_for_nobody_sets_a_factor_up_with_a_password_alone
     assert good not in "".join(entry.record for entry in AuditEntry.objects.all())
 
 
+@pytest.mark.parametrize("mode", ["required", "optional"])
+def test_who_removes_a_factor_is_shown_the_code_that_the_next_one_is_set_up_with(
+    settings: Any, clock: Clock, ada: User, mode: str
+) -> None:
+    settings.MFA, settings.MFA_ENROLMENT = mode, "code"
+    codes_of(ada)
+    client = Client()
+    password(client, ada)
+    client.post(CODE, {"code": app(clock)})
+    clock.now += 60
+    page = client.post(MANAGE, {"do": "remove", "code": app(clock)}).content.decode()
+    shown = re.search(r'<code id="enrolment">([A-Z2-7-]{19})</code>', page)
+    assert shown is not None and not SecondFactor.objects.exists()
+    address = MANAGE
+    if mode == "required":
+        client = Client()
+        password(client, ada)
+        address = CODE
+    found = re.search(r'<code id="seed">([A-Z2-7 ]+)</code>', client.get(address).content.decode())
+    assert found is not None
+    right = totp.code_at(found[1].replace(" ", ""), int(clock.now // 30))
+    client.post(address, {"code": right, "enrolment": shown[1]})
+    assert (SecondFactor.objects.exists(), is_in(client)) == (True, True)
+
+
 def test_a_session_that_was_made_in_any_other_way_opens_nothing(settings: Any, ada: User) -> None:
     settings.MFA, settings.METRICS_ALLOW_ADDRESSES = "required", []
     client = Client()

@@ -76,12 +76,12 @@ def test_only_the_web_server_is_reached_from_outside() -> None:
     assert [name for name, service in compose()["services"].items() if "ports" in service] == ["web"]
 
 
-def test_the_web_server_is_published_to_this_machine_and_believes_no_proxy_unless_told_otherwise() -> None:
+def test_the_web_server_is_published_to_this_machine_and_asks_how_many_proxies_to_believe() -> None:
     # Else a client without a proxy in between chooses the address that limits and the audit know it by.
     web = compose()["services"]["web"]
     assert (web["ports"], web["environment"]["TRUSTED_PROXIES"]) == (
         ["${PUBLISH:-127.0.0.1}:${PORT:-8000}:8000"],
-        "${TRUSTED_PROXIES:-0}",
+        "${TRUSTED_PROXIES:?}",
     )
 
 

@@ -1,5 +1,6 @@
 """Reading of environment variables."""
 
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -63,6 +64,13 @@ def test_a_file_that_is_not_there_cannot_be_read_or_is_empty_is_refused_by_name(
         told[name] = str(raised.value)
     unread = "B_FILE: expected a file that can be read."
     assert told == {"none": unread, "empty": "B_FILE: the file is empty.", "bytes": unread, "": unread}
+
+
+def test_a_refusal_tells_nothing_of_the_value_be_it_as_its_cause() -> None:
+    wrong = {"URL": "http://user:secret/word@host"}
+    with pytest.raises(ImproperlyConfigured) as raised:
+        Environment(wrong).url("URL", default="", schemes=("http",))
+    assert "secret" not in "".join(traceback.format_exception(raised.value))
 
 
 @pytest.mark.parametrize(

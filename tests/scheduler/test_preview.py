@@ -1,10 +1,12 @@
 """Previews of schedules."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
-from scheduler.preview import MAX_COUNT, PreviewedFire, SchedulePreview, preview
+from scheduler.preview import MAX_COUNT, PreviewedFire, SchedulePreview, preview, upcoming
+from scheduler.schedule import Schedule
 
 SATURDAY_BEFORE_SPRING = datetime(2026, 3, 7, tzinfo=UTC)
 SATURDAY_BEFORE_WINTER = datetime(2026, 10, 31, tzinfo=UTC)
@@ -90,3 +92,16 @@ def test_a_count_out_of_range_is_refused(count: int) -> None:
 def test_an_unknown_zone_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="is not a time zone"):
         preview("* * * * *", name, 1, now=SATURDAY_BEFORE_SPRING)
+
+
+@pytest.mark.parametrize(
+    ("zone", "bounds", "there"),
+    [
+        ("Asia/Tokyo", {"ends_at": datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)}, 1),
+        ("Asia/Tokyo", {"starts_at": datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)}, 0),
+        ("America/New_York", {"ends_at": datetime(1, 1, 1, tzinfo=UTC)}, 0),
+    ],
+)
+def test_bounds_at_the_edge_of_time_are_bounds_in_any_zone(zone: str, bounds: dict[str, Any], there: int) -> None:
+    schedule = Schedule("0 0 12 * * ?", zone, **bounds)
+    assert len(list(upcoming(schedule, 1, after=SATURDAY_BEFORE_SPRING))) == there

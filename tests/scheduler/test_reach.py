@@ -129,6 +129,17 @@ def test_where_more_are_held_than_are_remembered_the_first_free_one_lets_a_look_
 
 
 @pytest.mark.django_db
+def test_once_looks_are_quick_again_nothing_that_others_held_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reach, "SLOW_SECONDS", PATIENCE)
+    with prepared() as claimer:
+        claimer.reach = slow_reach()
+        claimer.reach.saw_all(claimer.reach.look(), held=(1, 2))
+        claimer.reach.look_everywhere()
+        claimer.claim()
+        assert claimer.reach.look().held == ()
+
+
+@pytest.mark.django_db
 def test_a_look_that_does_not_go_back_far_leaves_what_is_older() -> None:
     old, young = a_job(expression=YEARLY), a_job(expression=YEARLY)
     due(old, seconds_ago=100)

@@ -62,6 +62,18 @@ def test_a_run_whose_message_is_gone_is_published_again(sweep: Sweep, broker: Re
     assert next_look(execution) == 10
 
 
+def test_what_deleted_jobs_left_does_not_stand_before_what_others_lost(sweep: Sweep, broker: Redis) -> None:
+    deleted, other = a_job(overlap="allow"), a_job()
+    left = [queued(deleted, age=60) for _ in range(5)]
+    lost = queued(other)
+    jobs.delete(deleted, by="tester")
+    broker.flushdb()
+    # As Redis is known to it still.
+    broker.set(recovery.SERVER_KEY, broker.info("server")["run_id"])
+    Execution.objects.filter(pk__in=[run.pk for run in left]).update(publish_at=TransactionNow() - timedelta(seconds=2))
+    assert (sweep(limit=2), waiting(broker)) == (1, [lost.pk])
+
+
 def test_a_run_whose_message_still_waits_is_left_alone(sweep: Sweep, broker: Redis) -> None:
     execution = queued(a_job())
     messages.publish([Hint(execution.pk, "services", 5)])

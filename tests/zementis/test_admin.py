@@ -197,3 +197,13 @@ def test_a_reader_changes_nothing(db: None) -> None:
     codes = [client.post(of_model(name, model)).status_code for name in ("deactivate", "replace", "delete")]
     assert codes == [403, 403, 403]
     assert client.post(of_model("change", model)).status_code == 403
+
+
+def test_a_model_that_is_deleted_as_its_page_is_made_is_not_found(
+    console: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = a_model()
+    address = reverse("admin:zementis_scoringmodel_change", args=[model.pk])
+    ScoringModel.objects.filter(pk=model.pk).delete()
+    monkeypatch.setattr("zementis.admin.scoring_model.ScoringModelAdmin.get_object", lambda *_: model)
+    assert console.get(address).status_code == 404

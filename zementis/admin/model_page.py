@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from django.db.models import OuterRef, Subquery
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
 from django.template.response import TemplateResponse
 
 from scheduler.models import Execution, Job
@@ -14,7 +14,7 @@ from zementis import model_store, records
 from zementis.inference import ModelDescription, ScoringError
 from zementis.inference_pages import SHOWN
 from zementis.job_type import KIND
-from zementis.model_store import StoredModel
+from zementis.model_store import ModelNotFound, StoredModel
 from zementis.models import ScoringModel
 from zementis.records import TooManyRecords, UnreadableRecord
 from zementis.scoring_process import process
@@ -31,7 +31,11 @@ def response(
     model_admin: Any, request: HttpRequest, model: ScoringModel, *, record: str | None = None
 ) -> TemplateResponse:
     """Return the page; with ``record`` typed by the user, its outputs too."""
-    stored = model_store.get(model.name)
+    try:
+        stored = model_store.get(model.name)
+    except ModelNotFound:
+        # Deleted since it was looked for.
+        raise Http404 from None
     outputs, refusal = _tried(stored, record) if record is not None else (None, "")
     context = {
         **model_admin.admin_site.each_context(request),

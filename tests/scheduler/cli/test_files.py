@@ -205,6 +205,15 @@ def test_a_job_is_in_a_file_once(tmp_path: Path, identity: str, problem: str) ->
     assert planned(tmp_path, twice) == Ended(1, "", (problem,))
 
 
+@pytest.mark.parametrize("identity", ["number: 3", "name: nightly"])
+def test_a_job_is_in_a_file_of_one_line_once(tmp_path: Path, identity: str) -> None:
+    job = f'{{kind: probe, {identity}, schedule: {{expression: "{YEARLY}"}}, arguments: {{}}}}'
+    if identity == "number: 3":
+        job = job.replace("number: 3", "number: 3, name: nightly")
+    ended = planned(tmp_path, f"version: 1\njobs: [{job}, {job}]\n")
+    assert (ended.code, "there twice, first in line 2" in "".join(ended.problems)) == (1, True), ended
+
+
 def test_pruning_deletes_what_the_file_does_not_name(tmp_path: Path) -> None:
     a_job(name="nightly", zone="Europe/Berlin")
     other = a_job(name="other")

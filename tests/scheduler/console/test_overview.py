@@ -1,5 +1,7 @@
 """What the dashboard and the charts ask of the runs."""
 
+from collections import Counter
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -39,6 +41,15 @@ def ended(
         status=status,
         attempt=1,
         queue="services",
+    )
+
+
+def test_a_day_with_a_failure_is_no_full_success() -> None:
+    counts = Counter({Status.SUCCEEDED: 2_999, Status.FAILED: 1})
+    day = overview.LastDay(NOW, (), counts, None, (), is_cut=False)
+    assert (day.success_percent, replace(day, counts=counts - Counter({Status.FAILED: 1})).success_percent) == (
+        "99.9 %",
+        "100.0 %",
     )
 
 
