@@ -152,7 +152,12 @@ def test_an_empty_file_is_refused(kind: Format) -> None:
     assert refusal(b"", kind=kind) == (ONNX if kind == "ONNX" else XML, "The file is empty.")
 
 
-@pytest.mark.parametrize("data", [b"\x00" * 1000, b"hello", os.urandom(4096), b"<html/>", b"\xff\xfe<"])
+@pytest.mark.parametrize(
+    "data",
+    [b"\x00" * 1000, b"hello", os.urandom(4096), b"<html/>", b"\xff\xfe<"],
+    # Of noise no name is made: all processes that run the tests have to find the same names.
+    ids=["zeros", "hello", "noise", "page", "cut"],
+)
 @pytest.mark.parametrize("kind", ["PMML", "ONNX"])
 def test_rubbish_is_refused(data: bytes, kind: Format) -> None:
     assert refusal(data, kind=kind)[0] == (ONNX if kind == "ONNX" else XML)
