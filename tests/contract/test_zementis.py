@@ -1,4 +1,4 @@
-"""A running system answers every sample of the Zementis jobs reference as the reference does."""
+"""A running system answers every sample of the Zementis surface as the reference does."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from django.core.management import call_command
 from tests.contract import zementis
 from tests.processes import Processes
 
-# One process takes the samples.
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("contract")]
+# One process takes the samples. Their mark has the database made where nothing else is run.
+pytestmark = [pytest.mark.live, pytest.mark.xdist_group("contract"), pytest.mark.django_db]
 
 
 @pytest.fixture(scope="module")
