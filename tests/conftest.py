@@ -24,6 +24,11 @@ hypothesis.settings.register_profile("same", _PATIENT, derandomize=True)
 hypothesis.settings.load_profile("same")
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name no test after the bytes of a file, such as an archive with the time in it: all processes need one name."""
+    return argname if isinstance(val, bytes) and len(val) > 40 else None
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Stop where the marks that keep tests of one stack together are lost without a word, as between two releases."""
     if getattr(session.config.option, "loadgroup", False):
