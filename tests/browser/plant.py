@@ -1,6 +1,7 @@
 """Plants hostile texts in every table that the console shows: a process of its own, in the database of a stack.
 
-Prints JSON: the pages of lists, of rows and of their ends, by name, and the session of a superuser with a hostile name.
+Prints JSON: the pages of lists, of rows, of their ends and of previews, by name, and the session of a superuser with a
+hostile name.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ def plant() -> dict[str, Any]:
     from django.db import transaction
     from django.urls import reverse
 
-    from scheduler.models import Execution, Job
+    from scheduler.models import Calendar, Execution, Job
     from zementis.models import InferencePage
 
     with transaction.atomic():
@@ -48,6 +49,7 @@ def plant() -> dict[str, Any]:
     # The texts are planted in turn and the worst comes last: it is what the newest row of a table has.
     newest = {type(row): row for row in rows}
     pages: dict[str, dict[str, str]] = {"lists": {"dashboard": reverse("admin:index")}, "rows": {}, "ends": {}}
+    pages["previews"] = _previews([row.pk for row in rows if isinstance(row, Calendar)])
     for model, site in admin.site._registry.items():
         name = str(model._meta.model_name)
         address = f"/admin/{model._meta.app_label}/{name}/"
@@ -64,13 +66,29 @@ def plant() -> dict[str, Any]:
         if isinstance(row, Job) and row.name.startswith(WORST):
             for page in ("change", "edit"):
                 pages["rows"][f"job {place} {page}"] = reverse(f"admin:scheduler_job_{page}", args=[row.pk])
+            pages["rows"][f"job {place} clone"] = f"{reverse('admin:scheduler_job_add')}?clone={row.pk}"
             why = reverse("admin:scheduler_job_why", args=[row.pk])
             pages["rows"][f"job {place} why"] = f"{why}?{urlencode({'at': '2026-01-01T03:00:00', 'zone': WORST})}"
         if isinstance(row, Execution) and row.job.name.startswith(WORST):
             pages["rows"][f"run {place}"] = reverse("admin:scheduler_execution_change", args=[row.pk])
     pages["rows"]["plot"] = reverse("admin:zementis_inferences", args=[newest[InferencePage].execution_id])
     pages["rows"]["test call"] = pages["rows"]["service"].replace("/change/", "/test-call/")
+    pages["rows"]["model to try"] = reverse("admin:zementis_scoringmodel_change", args=[_model_to_try().pk])
     return {"pages": pages, "session": _session(user)}
+
+
+def _previews(calendars: list[int]) -> dict[str, str]:
+    """What the job form shows beneath hostile schedules, and beneath one that falls on a day with a hostile name."""
+    from django.urls import reverse
+
+    typed: dict[str, dict[str, Any]] = {"closed day": {"run_at": "2140-01-01 03:00", "zone": "UTC"}}
+    typed["closed day"]["calendars"] = calendars[-1]
+    for place, text in enumerate(HOSTILE):
+        typed[f"expression {place}"] = {"expression": text, "zone": "UTC"}
+        typed[f"zone {place}"] = {"expression": _YEARLY, "zone": text}
+        typed[f"instant {place}"] = {"run_at": f"2140-01-01 {text}", "zone": "UTC"}
+    address = reverse("admin:scheduler_job_preview")
+    return {name: f"{address}?{urlencode(fields)}" for name, fields in typed.items()}
 
 
 def _of(user: Any) -> Any:
@@ -289,6 +307,23 @@ def _devices_and_models() -> list[Any]:
     store.put(pages.end(device.pk))
     store.flush()
     return [*rows, job, run, InferencePage.objects.get(execution=run)]
+
+
+def _model_to_try() -> Any:
+    """A model that answers with hostile names, and with the hostile texts that it is given."""
+    from onnx import helper
+
+    from tests.zementis.inference import onnx_files
+    from zementis import model_store
+    from zementis.models import ScoringModel
+
+    made = onnx_files.model(
+        [helper.make_node("Identity", [text], [f"{text} out"]) for text in HOSTILE],
+        inputs=[(text, onnx_files.STRING, (None, 1)) for text in HOSTILE],
+        outputs=[(f"{text} out", onnx_files.STRING, (None, 1)) for text in HOSTILE],
+    )
+    stored = model_store.upload(made.SerializeToString(), file_name=f"{WORST} to try.onnx", format="ONNX", by=WORST)
+    return ScoringModel.objects.get(name=stored.name)
 
 
 def _accounts(user: Any) -> list[Any]:
