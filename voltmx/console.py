@@ -9,6 +9,7 @@ import requests
 
 from scheduler import transport
 from scheduler.strict_json import ANSWERS, UnreadableJson, read_storable
+from voltmx.foundry.operation import scrubbed
 
 _TIMEOUT = (10, 60)
 # For one answer as a whole, however it drips.
@@ -27,15 +28,18 @@ class Console:
         self._url = url.rstrip("/")
         self._session = requests.Session()
         self._headers: dict[str, str] = {}
+        self._secrets: list[str] = []
 
     def log_in(self, user: str, password: str) -> None:
-        """Log in; the token serves all further calls."""
+        """Log in; the token serves all further calls. Neither it nor the password is in what is told of a failure."""
+        self._secrets = [password]
         answer = self._call("POST", "/authService/accounts/login", data={"userid": user, "password": password})
         claims = answer.get("claims_token") if isinstance(answer, dict) else None
         token = claims.get("value") if isinstance(claims, dict) else None
         if not isinstance(token, str) or not token:
             raise ConsoleError("the login's answer has no claims token")
         self._headers = {"X-VoltMX-Authorization": token}
+        self._secrets.append(token)
 
     def jobs(self) -> list[Mapping[str, Any]]:
         """Return "Get All Jobs"."""
@@ -70,17 +74,16 @@ class Console:
         except requests.RequestException as error:
             raise ConsoleError(f"{path} cannot be called: {type(error).__name__}") from None
         if response.status_code != 200:
-            raise ConsoleError(f"{path} answers HTTP status {response.status_code}{_told(body)}")
+            raise ConsoleError(f"{path} answers HTTP status {response.status_code}{self._told(body)}")
         try:
             return read_storable(body, bounds=ANSWERS)
         except UnreadableJson as error:
             raise ConsoleError(f"{path} does not answer JSON: {error.problem}") from None
 
-
-def _told(body: bytes) -> str:
-    try:
-        value = read_storable(body)
-    except UnreadableJson:
-        return ""
-    message = value.get("message") if isinstance(value, dict) else None
-    return f": {message}"[:300] if isinstance(message, str) else ""
+    def _told(self, body: bytes) -> str:
+        try:
+            value = read_storable(body)
+        except UnreadableJson:
+            return ""
+        message = value.get("message") if isinstance(value, dict) else None
+        return f": {scrubbed(message, self._secrets)}"[:300] if isinstance(message, str) else ""

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import base64
-import io
 import json
 import logging
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 import pytest
 from cryptography.fernet import Fernet
 from django.contrib.auth.models import User
-from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
@@ -32,6 +29,9 @@ from scheduler import jobs, messages, notices, runner
 from scheduler.alerts import deliveries
 from scheduler.alerts.watched import watched
 from scheduler.models import AlertRule, Channel, Condition, Delivery, Execution, Incident, Job, JobChange, Ping, Status
+from tests.access.commands import COMMANDS, SAID
+from tests.access.echoing import Echo
+from tests.access.marks import mark, plain, seen
 from tests.access.rows import rows
 from tests.http_server import PatientServer
 from tests.voltmx.wire import Wire, sample
@@ -40,69 +40,6 @@ from voltmx.foundry import identity
 from voltmx.models import AccountSession, Service
 from zementis.devices.cumulocity import CumulocitySource
 from zementis.devices.source import DataSourceError
-
-SIGN = "zq7"
-NAMES = (
-    *("registry-app-secret", "registry-password", "runtime-token", "header-bearer", "header-key", "header-basic"),
-    *("query-key", "job-app-secret", "job-password", "post-password", "run-secret", "channel-password", "channel-path"),
-    *("ping-path", "tenant-password", "user-password", "wrong-password", "name-typed-as-password", "api-token"),
-    *("broker-password", "mail-password", "metrics-token", "oidc-secret", "signing-key", "second-factor"),
-)
-
-
-def mark(name: str) -> str:
-    """The secret for a place; what is special to URLs, JSON and HTML is in it, beside what survives all of them."""
-    assert name in NAMES
-    return f'{SIGN}-{name}/+"&é'
-
-
-def plain(name: str) -> str:
-    """A secret for where not every character may be."""
-    assert name in NAMES
-    return f"{SIGN}-{name}"
-
-
-class Echo(BaseHTTPRequestHandler):
-    """A service that sends everything back that it was sent, as an object, as a failure, or as text."""
-
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
-        self.do_POST()
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode("utf-8", "replace")
-        path = urlsplit(self.path)
-        everything = {
-            "headers": dict(self.headers.items()),
-            "path": self.path,
-            "query": dict(parse_qsl(path.query)),
-            "body": body,
-            "fields": dict(parse_qsl(body)),
-        }
-        text = json.dumps(everything)
-        status, kind = 200, "application/json"
-        if path.path.startswith("/authService/"):
-            claims = {"value": plain("runtime-token"), "exp": 4_000_000_000_000}
-            text = json.dumps({"claims_token": claims, "everything": everything})
-        elif path.path.endswith("/ok"):
-            text = json.dumps({"opstatus": 0, "everything": everything})
-        elif path.path.endswith("/text"):
-            text, kind = "\n".join(map(str, everything.values())), "text/plain"
-        else:
-            status, text = 500, json.dumps({"errmsg": f"refused {text}", "everything": everything})
-        answer = text.encode()
-        self.send_response(status, "Refused")
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(answer)))
-        for name in ("Authorization", "X-Api-Key"):
-            if name in self.headers:
-                self.send_header(f"X-Echoed-{name}", self.headers[name])
-        self.end_headers()
-        self.wfile.write(answer)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
-        pass
 
 
 @pytest.fixture(scope="module")
@@ -155,19 +92,6 @@ def _open(settings: Any) -> Iterator[None]:
     watched.forget()
     yield
     identity.tokens.clear()
-
-
-def seen(text: str) -> list[str]:
-    """The marks in a text, also where they are in base64."""
-    found = [name for name in NAMES if f"{SIGN}-{name}" in text]
-    for name in NAMES:
-        for shift in range(3):
-            packed = base64.b64encode(b"." * shift + f"{SIGN}-{name}".encode()).decode()
-            # What the bytes before and behind it have a part in is cut off.
-            if packed[4 if shift else 0 : -4] in text:
-                found.append(f"{name} in base64")
-                break
-    return found
 
 
 CALLS: dict[str, dict[str, Any]] = {
@@ -351,8 +275,9 @@ def test_no_marked_secret_is_in_any_output(
     note("POST service", console.post("/admin/voltmx/service/add/", service))
     passwords = {"username": "x y", "password1": plain("user-password"), "password2": plain("wrong-password")}
     note("POST user", console.post("/admin/auth/user/add/", passwords))
+    monkeypatch.setenv("VOLTMX_IMPORT_PASSWORD", plain("wrong-password"))
     for name, command in COMMANDS.items():
-        outputs[name] = command()
+        outputs[name] = command(echo)
     outputs["Redis"] = dump(broker)
     outputs["PostgreSQL"] = rows_of_all_tables()
     outputs["log"] = "\n".join(logs.lines)
@@ -360,33 +285,10 @@ def test_no_marked_secret_is_in_any_output(
     assert "reached.example" not in outputs["log"]
     found = {what: marks for what, text in outputs.items() if (marks := seen(text) + others(text, secret, claims))}
     assert found == {}
+    assert {what: outputs[what] for what, text in SAID.items() if text not in outputs[what]} == {}
     # What was searched is not empty of what it is about.
     answers = [execution.payload.response for execution in Execution.objects.exclude(payload=None)]
     assert sum("********" in json.dumps(answer) for answer in answers) >= 4
-
-
-COMMANDS: dict[str, Callable[[], str]] = {
-    "jobs export": lambda: told("jobs", "export"),
-    "jobs export --secrets": lambda: told("jobs", "export", "--secrets"),
-    "jobs list": lambda: told("jobs", "list"),
-    "jobs list --json": lambda: told("jobs", "list", "--json"),
-    "jobs show": lambda: told("jobs", "show", "voltmx/1"),
-    "audit export": lambda: told("audit", "export"),
-    "voltmx_services list": lambda: told("voltmx_services", "list"),
-    "api_token list": lambda: told("api_token", "list"),
-    "check": lambda: told("check", "--deploy"),
-}
-
-
-def told(*command: str) -> str:
-    """What a command prints and complains of."""
-    out, err = io.StringIO(), io.StringIO()
-    complaint = ""
-    try:
-        call_command(*command, stdout=out, stderr=err)
-    except CommandError as error:
-        complaint = str(error)
-    return f"{out.getvalue()}\n{err.getvalue()}\n{complaint}"
 
 
 def others(text: str, token: str, claims: str) -> list[str]:
