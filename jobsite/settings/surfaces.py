@@ -104,7 +104,9 @@ ZEMENTIS_SCORING_THREADS = env.integer(
     default=1,
     low=1,
     high=64,
-    doc="Threads of one run that score while its own thread reads and writes the database.",
+    doc="Threads of one run that score while its own thread reads and writes the database. 1, since a worker's "
+    "processes use the cores already; more help a run that is alone, mostly with compiled trees, and each holds three "
+    "chunks of 20,000 rows. See [how many lanes](zementis.md#how-many-lanes).",
 )
 C8Y_BASEURL = env.text(
     "C8Y_BASEURL",
