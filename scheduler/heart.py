@@ -16,8 +16,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from django.conf import settings
 
+from scheduler import clock
 from scheduler.executions import Renewal
-from scheduler.renewals import Renewals
+from scheduler.renewals import Renewals, usual_seconds
 from scheduler.run import INTERRUPT_AFTER, TELL_AFTER, Run, Stop
 
 logger = logging.getLogger(__name__)
@@ -46,6 +47,8 @@ class Heart:
         # Abandoned, and at work still: held no more once their ends are written, and interrupted until they stop.
         self._deaf: list[Run] = []
         self._asleep = False
+        # On ``clock.elapsed``: when this thread last looked at its runs, and when it did after it had stood still.
+        self._looked_at = self._woke_at = -math.inf
         self._changed = threading.Condition()
         self._renewals = Renewals(self._learn)
         self._thread: threading.Thread | None = None
@@ -94,8 +97,9 @@ class Heart:
         """Do what is to be done next, after waiting for it; return when leases are to be renewed."""
         runs, due = self._wait(due)
         now = time.monotonic()
+        waking = self._waking()
         # Who could not ask, for a library kept all threads from running or the host was busy, asks first.
-        part = TELL_AFTER if self._renewals.in_vain else INTERRUPT_AFTER
+        part = TELL_AFTER if self._renewals.in_vain and not waking else INTERRUPT_AFTER
         for run in runs:
             if run.over:
                 continue
@@ -115,6 +119,14 @@ class Heart:
         for run in self._deaf:
             self._insist(run, now)
         return due
+
+    def _waking(self) -> bool:
+        """Whether this process stood still a moment ago: what was answered meanwhile may not have been read yet."""
+        now, usual = clock.elapsed(), usual_seconds()
+        if now - self._looked_at > usual:
+            self._woke_at = now
+        self._looked_at = now
+        return now - self._woke_at <= usual
 
     def _wait(self, due: float) -> tuple[list[Run], float]:
         with self._changed:

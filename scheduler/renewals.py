@@ -16,6 +16,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connection, connections
+from django.db.backends.postgresql.base import DatabaseWrapper
 
 from scheduler import clock, executions
 from scheduler.connections import close_quietly, first_line
@@ -30,6 +31,22 @@ PATIENCE = 1 / 4
 USUAL = 1 / 3
 # PostgreSQL's client waits no shorter for a connection.
 _SHORTEST_CONNECT_SECONDS = 2
+
+
+class _Wrapper(DatabaseWrapper):
+    """A thread's connections, each handed to ``opened`` before anything is asked on it.
+
+    Django sets a new one up by statements: a server that falls silent then has to be cut off, too.
+    """
+
+    def __init__(self, stated: dict[str, Any], opened: Callable[[Any], None]) -> None:
+        super().__init__(stated, DEFAULT_DB_ALIAS)
+        self._opened = opened
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        raw = super().get_new_connection(conn_params)
+        self._opened(raw)
+        return raw
 
 
 class Renewals:
@@ -87,7 +104,7 @@ class Renewals:
     def in_vain(self) -> bool:
         """Whether the database has not answered the last renewal, though it had time to."""
         with self._changed:
-            waits = self._asked is not None and clock.elapsed() - self._since > _patience() * USUAL
+            waits = self._asked is not None and clock.elapsed() - self._since > usual_seconds()
             return waits or self._last_failed
 
     @property
@@ -99,7 +116,8 @@ class Renewals:
     def rest(self) -> None:
         """Let go of the connection until the next renewal."""
         with self._changed:
-            self._resting = True
+            # Whoever asks next holds other runs: how it went with these says nothing about them.
+            self._resting, self._last_failed = True, False
             self._changed.notify()
 
     def _run(self) -> None:
@@ -117,7 +135,7 @@ class Renewals:
             renewed = [self._renew(runs) for runs in asked]
             with self._changed:
                 self._asked, self._failed = None, not all(renewed)
-                self._last_failed = self._failed
+                self._last_failed = self._failed and not self._resting
 
     def _renew(self, runs: Sequence[Run]) -> bool:
         if not runs:
@@ -139,23 +157,22 @@ class Renewals:
 
     def _connect(self) -> None:
         """Have a connection that gives up as soon as it would be cut, and a handle on its line."""
-        if connection.connection is None:
-            stated = connections.settings[DEFAULT_DB_ALIAS]
-            longest = max(_SHORTEST_CONNECT_SECONDS, int(_patience()))
-            connection.settings_dict = {
-                **stated,
-                "OPTIONS": {
-                    **stated.get("OPTIONS", {}),
-                    "connect_timeout": longest,
-                    "tcp_user_timeout": longest * 1000,
-                },
-            }
-            connection.ensure_connection()
-        if self._raw is connection.connection and self._line is not None:
-            return
-        line = socket.socket(fileno=os.dup(connection.connection.pgconn.socket))
         with self._changed:
-            before, self._raw, self._line = self._line, connection.connection, line
+            held = self._line is not None and self._raw is connection.connection
+        if held:
+            return
+        # One whose line was cut has nothing more to say.
+        self._close()
+        stated = connections.settings[DEFAULT_DB_ALIAS]
+        longest = max(_SHORTEST_CONNECT_SECONDS, int(_patience()))
+        options = {**stated.get("OPTIONS", {}), "connect_timeout": longest, "tcp_user_timeout": longest * 1000}
+        connections[DEFAULT_DB_ALIAS] = _Wrapper({**stated, "OPTIONS": options}, self._hold)
+        connection.ensure_connection()
+
+    def _hold(self, raw: Any) -> None:
+        line = socket.socket(fileno=os.dup(raw.pgconn.socket))
+        with self._changed:
+            before, self._raw, self._line = self._line, raw, line
         if before is not None:
             before.close()
 
@@ -165,6 +182,11 @@ class Renewals:
             line, self._raw, self._line = self._line, None, None
         if line is not None:
             line.close()
+
+
+def usual_seconds() -> float:
+    """Return how many seconds an answer may usually take."""
+    return _patience() * USUAL
 
 
 def _patience() -> float:

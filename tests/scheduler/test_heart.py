@@ -1,21 +1,23 @@
 """The heart of a worker process: attempts of one run are told apart, and none dies of what another meets."""
 
 import threading
-from collections.abc import Mapping
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from functools import partial
 from typing import Any
 
 import pytest
-from django.db import connections
+from django.db import OperationalError, connections
+from django.db.backends.postgresql.base import DatabaseWrapper
 
 from scheduler import clock, executions, jobs, runner
 from scheduler.job_types import Outcome, RunCancelled, RunContext
 from scheduler.models import Execution, Status
 from scheduler.renewals import Renewals
-from scheduler.run import Run, Stop
-from tests.live.cable import cable
+from scheduler.run import INTERRUPT_AFTER, Run, Stop
+from scheduler.started import Started
+from tests.live.cable import Cable, cable
 from tests.live.hosts import to_postgresql
 from tests.scheduler.scripted import Scripted, Work, a_scripted_job, ran, until_interrupted, until_stopped
 from tests.scheduler.threads import in_thread
@@ -149,30 +151,151 @@ def test_a_worker_that_stood_still_asks_before_it_takes_its_lease_for_lost(scrip
     assert run.stop_reason is None
 
 
-def test_a_line_that_answers_nothing_is_cut_and_the_next_renewal_goes_out_on_another(
-    scripted: Scripted, settings: Any, monkeypatch: pytest.MonkeyPatch
+class TimePassing:
+    """How time passes in this process, as it says itself: some may pass at once, as where it was frozen."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._passed, self._elapsed = 0.0, clock.elapsed
+        monkeypatch.setattr(clock, "elapsed", lambda: self._elapsed() + self._passed)
+
+    def skip(self, seconds: float) -> None:
+        self._passed += seconds
+
+
+class Watched(Run):
+    """A run that says when the heart looks whether its lease is over."""
+
+    def __init__(self, started: Started) -> None:
+        super().__init__(started)
+        self.looks = 0
+
+    def lapsed(self, part: float = INTERRUPT_AFTER) -> bool:
+        self.looks += 1
+        return super().lapsed(part)
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_a_worker_that_stood_still_while_it_asked_gives_the_answer_its_time(
+    scripted: Scripted, settings: Any, monkeypatch: pytest.MonkeyPatch, answered: bool
 ) -> None:
-    settings.SCHEDULER_LEASE_SECONDS = 3
-    execution = jobs.run_now(a_scripted_job(), by="tester")
+    settings.SCHEDULER_LEASE_SECONDS = 3600
+    time, renewal = TimePassing(monkeypatch), Hanging(monkeypatch)
+    execution = jobs.run_now(a_scripted_job(max_retries=1), by="tester")
     [started] = executions.start([execution.pk], worker="w")
-    run, told = Run(started), threading.Semaphore(0)
-    renewals = Renewals(lambda runs, since, renewed: told.release())
+    run = Watched(started)
+    before = run.last_renewed
+
+    def skip(seconds: float) -> None:
+        time.skip(seconds)
+        until = run.looks + 2
+        wait_for(lambda: run.looks >= until or run.stop_reason, what="a look of the heart")
+
+    runner.heart.hold(run)
+    try:
+        assert renewal.began.wait(PATIENCE)
+        # More than two thirds of its lease at once: it would be told to stop, had nobody answered.
+        skip(0.7 * 3600)
+        assert run.stop_reason is None
+        if not answered:
+            # Its time is a twelfth of the lease.
+            skip(0.05 * 3600)
+            skip(0.05 * 3600)
+            assert run.stop_reason is Stop.LAPSED
+        renewal.go_on.set()
+        wait_for(lambda: run.last_renewed > before or run.stop_reason, what="a renewal")
+        assert run.stop_reason is (None if answered else Stop.LAPSED)
+    finally:
+        renewal.go_on.set()
+        runner.heart.drop(run)
+
+
+def test_a_renewal_that_failed_says_nothing_about_the_runs_after_a_rest(
+    scripted: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [started] = executions.start([jobs.run_now(a_scripted_job(), by="tester").pk], worker="w")
+    renewals = Renewals(lambda runs, since, renewed: None)
+
+    def refused(held: Any) -> list[executions.Renewal]:
+        raise OperationalError("the database is away")
+
+    monkeypatch.setattr(executions, "renew", refused)
+    renewals.ask([[Run(started)]])
+    wait_for(renewals.failed, what="a renewal that failed")
+    before = renewals.in_vain
+    renewals.rest()
+    assert (before, renewals.in_vain) == (True, False)
+    wait_for(lambda: renewals.idle, what="its connection closed")
+
+
+class Through:
+    """Renewals of a run over a cable."""
+
+    def __init__(self, line: Cable, run: Run) -> None:
+        self._line, self._run, self._told = line, run, threading.Semaphore(0)
+        self._renewals = Renewals(lambda runs, since, renewed: self._told.release())
+
+    def ask(self, *, what: str) -> None:
+        """Have another renewal begun."""
+        wait_for(lambda: self._renewals.ask([[self._run]]), what=what)
+
+    def renew(self, *, what: str) -> None:
+        """Have the run renewed."""
+        wait_for(lambda: self._renewals.ask([[self._run]]) and self._told.acquire(timeout=3), what=what)
+
+    def be_cut_off(self) -> None:
+        """See the renewal under way cut off, and the next go out on another line."""
+
+        def cut_off() -> bool:
+            self._renewals.hurry()
+            return self._renewals.failed()
+
+        wait_for(cut_off, what="the renewal cut off")
+        self._line.plug_in()
+        self.renew(what="a renewal on another line")
+
+    def end(self) -> None:
+        wait_for(lambda: self._renewals.ask([]), what="the last renewal over")
+        self._renewals.rest()
+        wait_for(lambda: self._renewals.idle, what="its connection closed")
+
+
+@contextmanager
+def renewals_through_a_cable(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Cable, Through]]:
+    settings.SCHEDULER_LEASE_SECONDS = 3
+    [started] = executions.start([jobs.run_now(a_scripted_job(), by="tester").pk], worker="w")
     stated = connections.settings["default"]
     with cable(partial(to_postgresql, stated)) as line:
         options = {name: value for name, value in stated["OPTIONS"].items() if name != "host"}
         through = {**stated, "HOST": "127.0.0.1", "PORT": line.port, "OPTIONS": options}
         monkeypatch.setitem(connections.settings, "default", through)
-        wait_for(lambda: renewals.ask([[run]]) and told.acquire(timeout=3), what="a renewal")
+        renewals = Through(line, Run(started))
+        yield line, renewals
+        renewals.end()
+
+
+def test_a_line_that_answers_nothing_is_cut_and_the_next_renewal_goes_out_on_another(
+    scripted: Scripted, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with renewals_through_a_cable(settings, monkeypatch) as (line, renewals):
+        renewals.renew(what="a renewal")
         line.unplug()
-        wait_for(lambda: renewals.ask([[run]]), what="the first renewal over")
+        renewals.ask(what="the first renewal over")
+        renewals.be_cut_off()
 
-        def cut_off() -> bool:
-            renewals.hurry()
-            return renewals.failed()
 
-        wait_for(cut_off, what="the second renewal cut off")
-        line.plug_in()
-        wait_for(lambda: renewals.ask([[run]]) and told.acquire(timeout=3), what="a renewal on another line")
-        wait_for(lambda: renewals.ask([]), what="the last renewal over")
-        renewals.rest()
-        wait_for(lambda: renewals.idle, what="its connection closed")
+def test_a_line_is_cut_too_that_falls_silent_before_its_connection_is_set_up(
+    scripted: Scripted, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_up, silent = DatabaseWrapper.init_connection_state, threading.Event()
+    with renewals_through_a_cable(settings, monkeypatch) as (line, renewals):
+
+        def fall_silent(wrapper: DatabaseWrapper) -> None:
+            if wrapper.settings_dict["PORT"] == line.port and not silent.is_set():
+                line.unplug()
+                silent.set()
+            set_up(wrapper)
+
+        monkeypatch.setattr(DatabaseWrapper, "init_connection_state", fall_silent)
+        renewals.ask(what="a renewal")
+        assert silent.wait(PATIENCE)
+        renewals.be_cut_off()
