@@ -9,27 +9,24 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections import Counter
 from datetime import datetime
 from functools import partial
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 
 from scheduler import claims, metrics, outbox
 from scheduler.arrays import INSTANT, integers
+from scheduler.connections import first_line
 from scheduler.due import Batch, DueJob, Row, missed, to_microseconds
 
 logger = logging.getLogger(__name__)
 
-# So many jobs are settled at a time, so many rows written for one of them at most: a job's thousand newest instants are
-# recorded one by one.
-MOST_JOBS = 100
 _MESSAGE = "paused on its beat entry before the clock had claimed it"
-_WAITING = """
-SELECT job_id FROM scheduler_jobstate WHERE job_id IN (SELECT job_id FROM scheduler_pause ORDER BY id LIMIT %s)
-   FOR UPDATE SKIP LOCKED
-"""
+_NEXT = "SELECT id, job_id FROM scheduler_pause WHERE id > %s ORDER BY id LIMIT 1"
+_HOLD = "SELECT 1 FROM scheduler_jobstate WHERE job_id = %s FOR UPDATE SKIP LOCKED"
 # Of jobs that are gone: their runs are too.
 _ORPHANS = """
 DELETE FROM scheduler_pause p WHERE NOT EXISTS (SELECT FROM scheduler_jobstate s WHERE s.job_id = p.job_id)
@@ -56,18 +53,43 @@ RETURNING id, reason
 
 
 def settle_all() -> int:
-    """Record what pauses cut off, of jobs that nobody else holds; return of how many. Costs a look where none waits."""
+    """Record what pauses cut off, of jobs that nobody else holds; return of how many. Costs a look where none waits.
+
+    A job a transaction, for as long as a claim may take: after an outage a job may come to a thousand rows. What is
+    left then, or what the database did not take, waits for the next call.
+    """
+    ends = time.monotonic() + claims.MOST_SECONDS
+    settled = 0
     with connection.cursor() as cursor:
-        cursor.execute("SELECT EXISTS (SELECT FROM scheduler_pause)")
-        if not cursor.fetchone()[0]:
-            return 0
-        with transaction.atomic():
+        cursor.execute(_NEXT, [0])
+        waiting = cursor.fetchone()
+        if waiting is not None:
             cursor.execute(_ORPHANS)
-            cursor.execute(_WAITING, [MOST_JOBS])
-            jobs = [row[0] for row in cursor.fetchall()]
-            for job_pk in jobs:
-                settle(cursor, job_pk)
-    return len(jobs)
+        while waiting is not None:
+            pause_id, job_pk = waiting
+            settled += _settle_free(cursor, job_pk)
+            if time.monotonic() >= ends:
+                break
+            cursor.execute(_NEXT, [pause_id])
+            waiting = cursor.fetchone()
+    return settled
+
+
+def _settle_free(cursor: Any, job_pk: int) -> bool:
+    """Record what pauses of one job cut off, and commit; return False where somebody holds it, or it went wrong."""
+    try:
+        with transaction.atomic():
+            cursor.execute(_HOLD, [job_pk])
+            if not cursor.fetchall():
+                return False
+            settle(cursor, job_pk)
+    except DatabaseError as error:
+        if not connection.is_usable():
+            raise
+        # One job's trouble is not the others'.
+        logger.warning("pause.not_settled job_pk=%s error=%s", job_pk, first_line(error))
+        return False
+    return True
 
 
 def settle(cursor: Any, job_pk: int) -> None:

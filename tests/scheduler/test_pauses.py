@@ -7,7 +7,8 @@ import pytest
 from django.db import connection
 from django_celery_beat.models import PeriodicTask
 
-from scheduler import clock, jobs, metrics, pauses
+from scheduler import claims, clock, jobs, metrics, pauses
+from scheduler.due import DueJob, Row
 from scheduler.models import Execution, Job, Pause, Reason
 from scheduler.why import Answer, why
 from tests.scheduler.calendars.factories import a_calendar
@@ -103,7 +104,9 @@ def test_what_is_recorded_is_counted_once() -> None:
             job_id=job.pk, since=Execution.objects.get().scheduled_for, resumed=False, until=clock.now()
         )
         pauses.settle_all()
-    counted = {key: series.value for key, series in metrics._local.take().items()}
+    # Other threads of this process count what they do, too.
+    ours = (metrics.DUE.name, metrics.SKIPPED.name)
+    counted = {key: series.value for key, series in metrics._local.take().items() if key[0] in ours}
     metrics._local.put_back(before)
     assert counted == {(metrics.DUE.name, "probe", ""): 1.0, (metrics.SKIPPED.name, "probe", "missed"): 1.0}
 
@@ -118,3 +121,29 @@ def test_a_job_that_somebody_holds_is_passed_over_until_it_is_free() -> None:
         assert pauses.settle_all() == 1
         assert (len(records(free)), len(records(held))) == (1, 0)
     assert (pauses.settle_all(), len(records(held)), pauses.settle_all()) == (1, 1, 0)
+
+
+def test_what_the_database_does_not_take_of_one_job_costs_no_other_its_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    broken, sound = a_job(expression=YEARLY), a_job(expression=YEARLY)
+    for job in (broken, sound):
+        due(job, seconds_ago=3)
+        pause(job)
+    rows_of = pauses._rows
+
+    def rows(job: DueJob, since: datetime, *, resumed: bool, until: datetime) -> list[Row]:
+        made = rows_of(job, since, resumed=resumed, until=until)
+        # No status is as large as that, nor is the column.
+        return [(*row[:5], 10**6, *row[6:]) for row in made] if job.job_pk == broken.pk else made
+
+    monkeypatch.setattr(pauses, "_rows", rows)
+    assert pauses.settle_all() == 1
+    waiting = list(Pause.objects.values_list("job_id", flat=True))
+    assert (waiting, len(records(broken)), len(records(sound))) == ([broken.pk], 0, 1)
+
+
+def test_one_call_goes_on_for_no_longer_than_a_claim_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    for job in (a_job(expression=YEARLY), a_job(expression=YEARLY)):
+        due(job, seconds_ago=3)
+        pause(job)
+    monkeypatch.setattr(claims, "MOST_SECONDS", 0.0)
+    assert [pauses.settle_all() for _ in range(3)] == [1, 1, 0]
