@@ -82,11 +82,14 @@ SELECT id, expression, zone, run_at, starts_at, ends_at, misfire, misfire_grace_
 """
 
 
+# OFFSET: job by job; joined, PostgreSQL looked at all rows of all jobs where its statistics knew of none.
 _RECORDED = """
-SELECT job_id, (extract(epoch FROM scheduled_for) * 1000000)::bigint FROM scheduler_execution
- WHERE job_id = ANY(%s::bigint[]) AND trigger IN (0, 2)
-   AND scheduled_for BETWEEN {} AND {}
-""".format(INSTANT.format("%s::bigint"), INSTANT.format("%s::bigint"))
+SELECT v.job_id, (extract(epoch FROM e.scheduled_for) * 1000000)::bigint
+  FROM unnest(%s::bigint[], %s::bigint[]) v(job_id, since)
+ CROSS JOIN LATERAL (
+       SELECT scheduled_for FROM scheduler_execution
+        WHERE job_id = v.job_id AND trigger IN (0, 2) AND scheduled_for BETWEEN {} AND {} OFFSET 0) e
+""".format(INSTANT.format("v.since"), INSTANT.format("%s::bigint"))
 
 
 def claim(
@@ -281,7 +284,9 @@ _HEADERS = "SELECT id, headers::text FROM scheduler_job WHERE id = ANY(%s::bigin
 
 
 def _recorded(cursor: Any, locked: Sequence[tuple[Any, ...]], now: int) -> frozenset[tuple[int, int]]:
-    cursor.execute(_RECORDED, [integers(state[0] for state in locked), min(state[1] for state in locked), now])
+    """Return which instants of each locked job, from its own next fire on, have a row."""
+    # Not from the oldest next fire of all on: for one job due since yesterday a day of all others' rows would be read.
+    cursor.execute(_RECORDED, [integers(state[0] for state in locked), integers(state[1] for state in locked), now])
     return frozenset(cursor.fetchall())
 
 

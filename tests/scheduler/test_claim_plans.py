@@ -9,8 +9,9 @@ from django.db import connection
 from scheduler import claims, held
 from scheduler.claimer import Claimer
 from scheduler.connections import PREPARE_AFTER
+from scheduler.due import to_microseconds
 from scheduler.models import Execution, Job, Reason
-from tests.backlog import take_statistics_of_empty_tables
+from tests.backlog import queue_up, take_statistics_of_empty_tables
 from tests.scheduler.beats import prepared
 from tests.scheduler.factories import a_job, due
 
@@ -51,6 +52,33 @@ def test_what_others_held_is_looked_at_by_its_key(claimer: Claimer, known_jobs: 
     listed = plan(held._STILL_DUE, [2.0, "{}", 5, "{1,2}", "{}"])
     assert ("jobstate_pkey" in claimed, "jobstate_due" in claimed) == (True, False), claimed
     assert (listed.count("jobstate_pkey"), listed.count("jobstate_due")) == (1, 1), listed
+
+
+@pytest.mark.parametrize("known_rows", [0, 300])
+def test_rows_that_instants_have_are_looked_for_job_by_job(claimer: Claimer, known_rows: int) -> None:
+    take_statistics_of_empty_tables()
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE scheduler_execution")
+    if known_rows:
+        queue_up(a_job(), known_rows)
+    found = plan(claims._RECORDED, ["{1,2}", "{3,4}", 5])
+    condition = found.partition("Index Cond: ")[2].partition("\n")[0]
+    assert "job_id = v.job_id" in condition, found
+    # With next to no rows any index of jobs' is as good.
+    assert not known_rows or ("execution_fires_once" in found, "v.since" in condition) == (True, True), found
+
+
+def test_of_each_job_only_rows_from_its_own_next_fire_on_are_read() -> None:
+    behind, quick = a_job(), a_job()
+    due(quick, seconds_ago=60)
+    claims.claim(limit=5)
+    at = {job.pk: to_microseconds(due(job, seconds_ago=ago)) for job, ago in ((behind, 3600), (quick, 30))}
+    with connection.cursor() as cursor:
+        states, _ = claims._look(cursor, 5, None, 7200.0, ())
+        now = states[0][6]
+        found = claims._recorded(cursor, states, now)
+        earlier = claims._recorded(cursor, [(quick.pk, at[behind.pk])], now)
+    assert ([state[0] for state in states], len(found), len(earlier)) == ([behind.pk, quick.pk], 0, 1)
 
 
 def test_clocks_of_entries_are_moved_one_by_one(claimer: Claimer) -> None:
