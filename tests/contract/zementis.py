@@ -124,6 +124,13 @@ class Server:
         return problems
 
     def _ask(self, request: dict[str, Any]) -> tuple[int, Any, Any]:
+        response = self._answer(request)
+        try:
+            return response.status_code, response.headers, response.json() if response.content else None
+        except ValueError:
+            return response.status_code, response.headers, response.content.decode("utf-8", "replace")
+
+    def _answer(self, request: dict[str, Any]) -> requests.Response:
         options: dict[str, Any] = {}
         if request["login"]:
             options["auth"] = (self.user, self.password)
@@ -137,17 +144,13 @@ class Server:
             options["files"] = {"file": (request["form"]["name"], _content(request["form"]))}
         elif "body" in request:
             options["json"] = self._filled(request["body"])
-        response = requests.request(
+        return requests.request(
             request["method"],
             self.url.rstrip("/") + self._filled(request["path"]),
             headers=headers,
             timeout=120,
             **options,
         )
-        try:
-            return response.status_code, response.headers, response.json() if response.content else None
-        except ValueError:
-            return response.status_code, response.headers, response.content.decode("utf-8", "replace")
 
     def _remember(self, step: dict[str, Any], body: Any) -> None:
         for name, key in step.get("remember", {}).items():
