@@ -103,6 +103,16 @@ def logged(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [word for word in words if word in ("model.uploaded", "job.created")]
 
 
+def a_single_run(at: str) -> dict[str, str]:
+    """The schedule of a job that runs once, over one day."""
+    return {
+        "frequency": "once",
+        "scheduleAt": at,
+        "dataFrom": "2019-10-04T00:00:00Z",
+        "dataTo": "2019-10-05T00:00:00Z",
+    }
+
+
 def test_jobs_come_with_their_models(vendor: Vendor) -> None:
     vendor.sources["IsolationForest"] = FOREST.read_bytes()
     vendor.jobs = [their_job(a_device().pk, jobName="second"), their_job(a_device().pk, jobName="first")]
@@ -153,12 +163,7 @@ def test_copying_again_copies_nothing_twice(vendor: Vendor) -> None:
 def test_jobs_that_differ_in_their_range_or_mapping_are_not_taken_for_one(vendor: Vendor) -> None:
     a_model()
     device = a_device().pk
-    once = {
-        "frequency": "once",
-        "scheduleAt": "2099-01-01T00:00:00Z",
-        "dataFrom": "2019-10-04T00:00:00Z",
-        "dataTo": "2019-10-05T00:00:00Z",
-    }
+    once = a_single_run("2099-01-01T00:00:00Z")
     first, *others = FOREST_MAPPINGS
     swapped = {**FOREST_MAPPINGS, first: FOREST_MAPPINGS[others[0]], others[0]: FOREST_MAPPINGS[first]}
     vendor.jobs = [
@@ -185,12 +190,7 @@ def test_an_onnx_model_comes_from_a_service_that_knows_one_address_for_both(vend
 def test_a_job_that_cannot_be_here_tells_why_and_stops_no_other(vendor: Vendor) -> None:
     a_model()
     device = a_device().pk
-    once = {
-        "frequency": "once",
-        "scheduleAt": "2020-01-01T00:00:00Z",
-        "dataFrom": "2019-10-04T00:00:00Z",
-        "dataTo": "2019-10-05T00:00:00Z",
-    }
+    once = a_single_run("2020-01-01T00:00:00Z")
     vendor.jobs = [
         their_job(device),
         their_job(999_999_999, jobName="lost"),
